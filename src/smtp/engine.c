@@ -1,0 +1,619 @@
+/*
+ * engine.c - the SMTP client as a pure state machine: its queues.
+ *
+ * smtp_input() matches replies to the wait list, whose handlers
+ * (engine_steps.c) end recipients and queue further commands; pump() then
+ * moves to the output whatever RFC 2920 lets go. A reply is due only once all
+ * bytes of its command are sent: one that comes earlier cannot be an answer
+ * and ends the connection.
+ */
+#include "smtp/engine_internal.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* ---- command objects --------------------------------------------------- */
+
+static struct command *command_new(struct smtp_engine *e,
+				   enum command_kind kind,
+				   struct smtp_transaction *t)
+{
+	struct command *c = TAILQ_FIRST(&e->spare);
+
+	if (c != NULL)
+		TAILQ_REMOVE(&e->spare, c, link);
+	else
+		c = mem_alloc(sizeof(*c));
+	*c = (struct command){ .kind = kind, .t = t, .replies = 1 };
+	if (t != NULL)
+		t->progress->n_commands++;
+	return c;
+}
+
+static void command_drop(struct smtp_engine *e, struct command *c)
+{
+	if (c->t != NULL)
+		c->t->progress->n_commands--;
+	TAILQ_INSERT_HEAD(&e->spare, c, link);
+}
+
+struct command *engine_push(struct smtp_engine *e, enum command_kind kind,
+			    struct smtp_transaction *t)
+{
+	struct command *c = command_new(e, kind, t);
+
+	TAILQ_INSERT_TAIL(&e->to_send, c, link);
+	return c;
+}
+
+void engine_push_first(struct smtp_engine *e, enum command_kind kind,
+		       struct smtp_transaction *t)
+{
+	struct command *c = command_new(e, kind, t);
+
+	TAILQ_INSERT_HEAD(&e->to_send, c, link);
+}
+
+/* Takes back what is not in the output yet: all of it, or all of t's. */
+void engine_drop_unsent(struct smtp_engine *e, struct smtp_transaction *t)
+{
+	struct command_list keep = TAILQ_HEAD_INITIALIZER(keep);
+	struct command *c;
+
+	while ((c = TAILQ_FIRST(&e->to_send)) != NULL) {
+		TAILQ_REMOVE(&e->to_send, c, link);
+		if (t == NULL || c->t == t)
+			command_drop(e, c);
+		else
+			TAILQ_INSERT_TAIL(&keep, c, link);
+	}
+	TAILQ_CONCAT(&e->to_send, &keep, link);
+}
+
+static void drop_list(struct smtp_engine *e, struct command_list *list)
+{
+	struct command *c;
+
+	while ((c = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, c, link);
+		command_drop(e, c);
+	}
+}
+
+/* ---- output and events ------------------------------------------------- */
+
+static void trace(const struct smtp_engine *e, char direction,
+		  struct slice lines)
+{
+	struct slice line;
+
+	if (e->config.trace == NULL)
+		return;
+	while (slice_cut(&lines, '\n', &line))
+		e->config.trace(e->config.trace_context, direction, line);
+}
+
+/* Puts a line into the output. Nothing in it may end it early. */
+void engine_put_line(struct smtp_engine *e, struct slice line)
+{
+	assert(!slice_has_control(line));
+	str_add(&e->out, line);
+	str_add(&e->out, SLICE("\r\n"));
+	trace(e, 'w', line);
+}
+
+/* Offset in the stream behind everything that was ever put into it. */
+static uint64_t put_total(const struct smtp_engine *e)
+{
+	return e->sent_total + (e->out.len - e->out_taken);
+}
+
+void engine_tell(struct smtp_engine *e, struct smtp_event event)
+{
+	if (e->events_taken == e->n_events)
+		e->events_taken = e->n_events = 0;
+	e->events = mem_grow(e->events, &e->events_cap, e->n_events + 1,
+			     sizeof(*e->events));
+	e->events[e->n_events++] = event;
+}
+
+bool smtp_event(struct smtp_engine *e, struct smtp_event *ret)
+{
+	if (e->events_taken == e->n_events)
+		return false;
+	*ret = e->events[e->events_taken++];
+	return true;
+}
+
+void engine_end_rcpt(struct smtp_engine *e, struct smtp_transaction *t,
+		     size_t rcpt, const struct diag *d)
+{
+	struct smtp_progress *p = t->progress;
+
+	assert(p->rcpts[rcpt].state != RCPT_ENDED);
+	p->rcpts[rcpt].state = RCPT_ENDED;
+	p->n_open--;
+	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_RCPT,
+					    .transaction = t,
+					    .rcpt = rcpt,
+					    .diag = d });
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+struct smtp_engine *smtp_new(const struct smtp_config *config)
+{
+	struct smtp_engine *e = mem_zero(1, sizeof(*e));
+	struct command *greeting;
+
+	e->config = *config;
+	if (e->config.window == 0)
+		e->config.window = 1;
+	e->arena = arena_new();
+	TAILQ_INIT(&e->to_send);
+	TAILQ_INIT(&e->waiting);
+	TAILQ_INIT(&e->spare);
+	TAILQ_INIT(&e->queued);
+	TAILQ_INIT(&e->active);
+	greeting = command_new(e, CMD_GREETING, NULL);
+	TAILQ_INSERT_TAIL(&e->waiting, greeting, link);
+	return e;
+}
+
+static void free_list(struct command_list *list)
+{
+	struct command *c;
+
+	while ((c = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, c, link);
+		free(c);
+	}
+}
+
+void smtp_free(struct smtp_engine *e)
+{
+	if (e == NULL)
+		return;
+	free_list(&e->to_send);
+	free_list(&e->waiting);
+	free_list(&e->spare);
+	free(e->body);
+	reply_done(&e->parser);
+	str_done(&e->out);
+	free(e->events);
+	arena_free(e->arena);
+	free(e);
+}
+
+/* ---- sending ----------------------------------------------------------- */
+
+static bool may_send(const struct smtp_engine *e)
+{
+	const struct command *last = TAILQ_LAST(&e->waiting, command_list);
+
+	if (last == NULL)
+		return true;
+	return e->caps.pipelining && !e->config.no_pipelining &&
+	       engine_steps[last->kind].may_be_followed;
+}
+
+static void begin_transaction(struct smtp_engine *e)
+{
+	struct smtp_progress *p = TAILQ_FIRST(&e->queued);
+
+	TAILQ_REMOVE(&e->queued, p, link);
+	TAILQ_INSERT_TAIL(&e->active, p, link);
+	e->n_active++;
+	if (e->needs_rset)
+		engine_push(e, CMD_RSET, NULL);
+	e->needs_rset = false;
+	engine_push(e, CMD_MAIL, p->t);
+	for (size_t i = 0; i < p->t->n_rcpts; i++)
+		engine_push(e, CMD_RCPT, p->t)->rcpt = i;
+	engine_push(e, CMD_DATA, p->t);
+}
+
+/*
+ * The next message may begin behind the content of the last one, whose dot
+ * may lead its group (RFC 2920 3.1), as far as the window allows.
+ */
+static bool may_begin(const struct smtp_engine *e)
+{
+	const struct smtp_progress *last =
+	    TAILQ_LAST(&e->active, progress_list);
+
+	return e->state == ENGINE_READY && !TAILQ_EMPTY(&e->queued) &&
+	       e->n_active < e->config.window &&
+	       (last == NULL || last->is_end_queued);
+}
+
+static void queue_end(struct smtp_engine *e, struct command *c)
+{
+	struct smtp_progress *p = c->t->progress;
+
+	engine_put_line(e, SLICE("."));
+	p->is_end_queued = true;
+	p->end_at = c->end = put_total(e);
+	if (e->config.is_lmtp)
+		c->replies = p->n_accepted;
+	TAILQ_INSERT_TAIL(&e->waiting, c, link);
+}
+
+static void send_command(struct smtp_engine *e, struct command *c)
+{
+	if (c->kind == CMD_END) {
+		/* Without a recipient the dot stands alone. */
+		if (c->t->progress->n_open == 0)
+			queue_end(e, c);
+		else
+			e->body = c;
+		return;
+	}
+	engine_steps[c->kind].print(e, c);
+	c->end = put_total(e);
+	TAILQ_INSERT_TAIL(&e->waiting, c, link);
+}
+
+static void pump(struct smtp_engine *e)
+{
+	struct command *c;
+
+	while (e->state != ENGINE_CLOSED && e->body == NULL) {
+		if (may_begin(e))
+			begin_transaction(e);
+		c = TAILQ_FIRST(&e->to_send);
+		if (c == NULL || !may_send(e))
+			break;
+		TAILQ_REMOVE(&e->to_send, c, link);
+		send_command(e, c);
+	}
+	if (e->state == ENGINE_QUITTING && !e->is_quit_sent &&
+	    TAILQ_EMPTY(&e->waiting) && TAILQ_EMPTY(&e->to_send) &&
+	    e->body == NULL)
+		send_command(e, command_new(e, CMD_QUIT, NULL));
+}
+
+void smtp_add(struct smtp_engine *e, struct smtp_transaction *t)
+{
+	struct smtp_progress *p = ARENA_NEW(t->arena, struct smtp_progress);
+
+	assert(t->n_rcpts > 0);
+	p->t = t;
+	p->n_open = p->n_rcpt_waiting = t->n_rcpts;
+	p->rcpts = arena_array(t->arena, t->n_rcpts, sizeof(*p->rcpts));
+	t->progress = p;
+	TAILQ_INSERT_TAIL(&e->queued, p, link);
+	pump(e);
+}
+
+struct slice smtp_output(const struct smtp_engine *e)
+{
+	return slice_from(str_slice(&e->out), e->out_taken);
+}
+
+static void close_now(struct smtp_engine *e)
+{
+	if (e->state == ENGINE_CLOSED)
+		return;
+	e->state = ENGINE_CLOSED;
+	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_CLOSED });
+}
+
+void smtp_sent(struct smtp_engine *e, size_t n)
+{
+	e->out_taken += n;
+	e->sent_total += n;
+	assert(e->out_taken <= e->out.len);
+	if (e->out_taken < e->out.len)
+		return;
+	str_clear(&e->out);
+	e->out_taken = 0;
+	if (e->is_quit_sent)
+		close_now(e);
+}
+
+/* ---- content ----------------------------------------------------------- */
+
+struct smtp_transaction *smtp_body_owner(const struct smtp_engine *e)
+{
+	return e->body != NULL ? e->body->t : NULL;
+}
+
+struct str *smtp_body_sink(struct smtp_engine *e)
+{
+	assert(e->body != NULL);
+	return &e->out;
+}
+
+void smtp_body_done(struct smtp_engine *e)
+{
+	struct command *c = e->body;
+
+	assert(c != NULL);
+	e->body = NULL;
+	queue_end(e, c);
+	pump(e);
+}
+
+/* ---- replies ----------------------------------------------------------- */
+
+/* Tells that a transaction is over once nothing of it is on its way. */
+static void finish_if_complete(struct smtp_engine *e,
+			       struct smtp_transaction *t)
+{
+	struct smtp_progress *p = t->progress;
+
+	if (p->n_commands > 0 || p->n_open > 0)
+		return;
+	TAILQ_REMOVE(&e->active, p, link);
+	e->n_active--;
+	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
+					    .transaction = t });
+}
+
+/*
+ * A refusal while the content is still being sent decides the message: it
+ * was read and not wanted. Nobody can tell what a yes would mean.
+ */
+static void early_reply(struct smtp_engine *e, struct command *c,
+			const struct reply *r)
+{
+	struct smtp_transaction *t = c != NULL ? c->t : NULL;
+
+	if (c != NULL && c->kind == CMD_END && r->code >= 400 &&
+	    r->code <= 599) {
+		for (size_t i = 0; i < t->n_rcpts; i++)
+			if (t->progress->rcpts[i].state == RCPT_ACCEPTED)
+				engine_end_rcpt(
+				    e, t, i,
+				    engine_diag(e, t, i, SMTP_PHASE_DATA, r));
+	}
+	if (r->code == 421)
+		smtp_lost(e, "closed-by-peer",
+			  "remote closes the connection (421)");
+	else
+		smtp_lost(e, "protocol-error", "reply came before it was due");
+}
+
+static void on_reply(struct smtp_engine *e, const struct reply *r)
+{
+	struct command *c = TAILQ_FIRST(&e->waiting);
+	struct smtp_transaction *t;
+
+	e->n_replies++;
+	trace(e, 'r', r->text);
+	if (c == NULL || e->sent_total < c->end) {
+		early_reply(e, c != NULL ? c : e->body, r);
+		return;
+	}
+	t = c->t;
+	engine_steps[c->kind].on_reply(e, c, r);
+	if (e->state == ENGINE_CLOSED)
+		return; /* smtp_lost() has put everything away */
+	if (r->code == 421 && c->kind != CMD_QUIT) {
+		smtp_lost(e, "closed-by-peer",
+			  "remote closes the connection (421)");
+		return;
+	}
+	if (--c->replies > 0)
+		return;
+	TAILQ_REMOVE(&e->waiting, c, link);
+	command_drop(e, c);
+	if (t != NULL)
+		finish_if_complete(e, t);
+}
+
+void smtp_input(struct smtp_engine *e, struct slice bytes)
+{
+	struct reply reply;
+	struct err err;
+
+	while (e->state != ENGINE_CLOSED && bytes.len > 0) {
+		switch (reply_feed(&e->parser, &bytes, &reply, &err)) {
+		case PARSE_DONE:
+			on_reply(e, &reply);
+			pump(e);
+			break;
+		case PARSE_MORE:
+			break;
+		case PARSE_BAD:
+			smtp_lost(e, "protocol-error", err.text);
+			break;
+		}
+	}
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+static void return_transaction(struct smtp_engine *e, struct smtp_progress *p,
+			       const char *reason, const char *why)
+{
+	struct smtp_event event = { .kind = SMTP_EVENT_RETURNED,
+				    .transaction = p->t };
+	size_t open = 0;
+
+	while (p->rcpts[open].state == RCPT_ENDED)
+		open++;
+	event.diag = engine_lost_diag(p->t, open, false, reason, why);
+	engine_tell(e, event);
+}
+
+static void lose_transaction(struct smtp_engine *e, struct smtp_progress *p,
+			     const char *reason, const char *why)
+{
+	bool is_end_sent = p->is_end_queued && e->sent_total >= p->end_at;
+
+	if (is_end_sent)
+		for (size_t i = 0; i < p->t->n_rcpts; i++)
+			if (p->rcpts[i].state != RCPT_ENDED)
+				engine_end_rcpt(e, p->t, i,
+						engine_lost_diag(p->t, i, true,
+								 reason, why));
+	if (p->n_open == 0)
+		engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
+						    .transaction = p->t });
+	else
+		return_transaction(e, p, reason, why);
+}
+
+static void return_queued(struct smtp_engine *e, const char *reason,
+			  const char *why)
+{
+	struct smtp_progress *p;
+
+	while ((p = TAILQ_FIRST(&e->queued)) != NULL) {
+		TAILQ_REMOVE(&e->queued, p, link);
+		return_transaction(e, p, reason, why);
+	}
+}
+
+/* Hands every transaction back and empties the queues. */
+static void give_back(struct smtp_engine *e, const char *reason,
+		      const char *why)
+{
+	struct smtp_progress *p;
+
+	if (e->body != NULL)
+		command_drop(e, e->body);
+	e->body = NULL;
+	drop_list(e, &e->to_send);
+	drop_list(e, &e->waiting);
+	while ((p = TAILQ_FIRST(&e->active)) != NULL) {
+		TAILQ_REMOVE(&e->active, p, link);
+		lose_transaction(e, p, reason, why);
+	}
+	e->n_active = 0;
+	return_queued(e, reason, why);
+}
+
+/* The session cannot be opened: by a reply, or by losing the connection. */
+void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
+		      const struct reply *reply, const char *reason,
+		      const char *why)
+{
+	struct diag *d = ARENA_NEW(e->arena, struct diag);
+	struct smtp_event event = { .kind = SMTP_EVENT_FAILED,
+				    .phase = phase,
+				    .diag = d };
+
+	if (reply != NULL) {
+		outcome_of_reply(phase, reply, true, e->arena, d);
+		d->text = engine_hello_transcript(e, phase, reply->text);
+		event.code = reply->code;
+		reason = d->reason;
+		why = arena_cstr(e->arena, d->diagnostic);
+	} else {
+		d->fate = FATE_DEFERRED_ALL;
+		d->reason = reason;
+		d->status = SLICE("4.4.2");
+		d->diagnostic = arena_printf(e->arena, "smtp; 466 (%s)", why);
+		d->text = arena_dup(e->arena, slice_of(why));
+	}
+	engine_tell(e, event);
+	e->state = ENGINE_QUITTING;
+	return_queued(e, reason, why);
+}
+
+/* Why the connection is lost, with the number of answers it took along. */
+static const char *explain_loss(struct smtp_engine *e, const char *why)
+{
+	const struct command *c;
+	size_t missing = 0;
+
+	TAILQ_FOREACH (c, &e->waiting, link)
+		missing += c->replies;
+	if (missing == 0)
+		return arena_cstr(e->arena, slice_of(why));
+	return arena_printf(e->arena, "%s while %zu response%s missing", why,
+			    missing, missing == 1 ? " was" : "s were")
+	    .p;
+}
+
+void smtp_lost(struct smtp_engine *e, const char *reason, const char *why)
+{
+	const struct command *first = TAILQ_FIRST(&e->waiting);
+	const char *kept;
+
+	if (e->state == ENGINE_CLOSED)
+		return;
+	kept = explain_loss(e, why); /* why may lie in what is freed here */
+	if (e->state == ENGINE_OPENING)
+		engine_fail_open(e,
+				 first != NULL ? engine_steps[first->kind].phase
+					       : SMTP_PHASE_HELLO,
+				 NULL, reason, kept);
+	give_back(e, reason, kept);
+	close_now(e);
+}
+
+/* ---- what the session asks ---------------------------------------------- */
+
+unsigned smtp_wants(const struct smtp_engine *e)
+{
+	unsigned wants = 0;
+
+	if (e->out.len > e->out_taken)
+		wants |= SMTP_WANTS_WRITE;
+	if (!TAILQ_EMPTY(&e->waiting))
+		wants |= SMTP_WANTS_READ;
+	if (e->body != NULL)
+		wants |= SMTP_WANTS_BODY;
+	return e->state == ENGINE_CLOSED ? 0 : wants;
+}
+
+enum smtp_wait smtp_wait(const struct smtp_engine *e)
+{
+	const struct command *first = TAILQ_FIRST(&e->waiting);
+
+	if (e->state == ENGINE_CLOSED)
+		return SMTP_WAIT_NONE;
+	if (e->out.len > e->out_taken)
+		return SMTP_WAIT_WRITE;
+	return first != NULL ? engine_steps[first->kind].wait : SMTP_WAIT_NONE;
+}
+
+const struct caps *smtp_caps(const struct smtp_engine *e)
+{
+	return &e->caps;
+}
+
+bool smtp_has_room(const struct smtp_engine *e)
+{
+	return e->state <= ENGINE_READY && TAILQ_EMPTY(&e->queued) &&
+	       e->n_active < e->config.window;
+}
+
+uint64_t smtp_replies_heard(const struct smtp_engine *e)
+{
+	return e->n_replies;
+}
+
+bool smtp_is_busy(const struct smtp_engine *e)
+{
+	return !TAILQ_EMPTY(&e->queued) || !TAILQ_EMPTY(&e->active);
+}
+
+bool smtp_has_unanswered_end(const struct smtp_engine *e)
+{
+	const struct smtp_progress *p;
+
+	TAILQ_FOREACH (p, &e->active, link)
+		if (p->is_end_queued && e->sent_total >= p->end_at &&
+		    p->n_open > 0)
+			return true;
+	return false;
+}
+
+void smtp_probe(struct smtp_engine *e)
+{
+	e->needs_rset = true;
+}
+
+void smtp_quit(struct smtp_engine *e)
+{
+	if (e->state != ENGINE_CLOSED)
+		e->state = ENGINE_QUITTING;
+	pump(e);
+}

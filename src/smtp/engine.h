@@ -1,0 +1,170 @@
+/*
+ * engine.h - the SMTP and LMTP client as a pure state machine.
+ *
+ * Bytes from the server go in, bytes for the server and events come out. No
+ * socket, clock, file or log: the session (smtpta/session.h) pumps it.
+ *
+ *	for (;;) {
+ *		take every smtp_event();
+ *		while smtp_wants() has SMTP_WANTS_BODY: fill smtp_body_sink();
+ *		write smtp_output(), tell smtp_sent();
+ *		read, tell smtp_input();
+ *	}
+ *
+ * Commands wait in a send queue until the rules of RFC 2920 let them go, and
+ * then in a wait list until their reply has come; replies are matched
+ * strictly in order. Each recipient of a transaction ends with exactly one
+ * SMTP_EVENT_RCPT or is handed back with SMTP_EVENT_RETURNED.
+ *
+ * Addresses and parameter values must have passed smtp/path.h.
+ */
+#ifndef SMTP_ENGINE_H
+#define SMTP_ENGINE_H
+
+#include "dsn/diag.h"
+#include "smtp/caps.h"
+#include "smtp/outcome.h"
+
+struct smtp_engine; /* opaque */
+
+struct smtp_config {
+	bool is_lmtp;		    /* RFC 2033: LHLO, a reply per recipient */
+	bool no_esmtp;		    /* HELO only (never with LMTP) */
+	bool esmtp_only_if_greeted; /* EHLO only if the greeting has ESMTP */
+	bool no_pipelining;	    /* whatever the server offers */
+	struct slice helo_name;	    /* borrowed as long as the engine lives */
+	/* Transactions begun and not finished; at least 1. */
+	unsigned window;
+	/*
+	 * Called with each line that is said ('w') and heard ('r'), never
+	 * with content; may be NULL. The line is borrowed for the call.
+	 */
+	void (*trace)(void *context, char direction, struct slice line);
+	void *trace_context;
+};
+
+struct smtp_rcpt {
+	struct slice path;   /* without angle brackets; borrowed */
+	struct slice notify; /* value of NOTIFY=; empty: none */
+	struct slice orcpt;  /* value of ORCPT=; empty: none */
+};
+
+struct smtp_progress; /* what the engine keeps of a transaction */
+
+struct smtp_transaction {
+	struct arena *arena; /* results live here; must outlive the events */
+	struct slice sender; /* without angle brackets; empty: <> */
+	uint64_t size;	     /* for SIZE=; 0: unknown */
+	bool is_8bit;	     /* content has bytes above 0x7f: BODY= */
+	struct slice envid;  /* value of ENVID=; empty: none */
+	struct slice ret;    /* value of RET=; empty: none */
+	struct smtp_rcpt *rcpts;
+	size_t n_rcpts;			/* at least 1 */
+	void *owner;			/* the caller's */
+	struct smtp_progress *progress; /* the engine's; NULL before */
+};
+
+enum smtp_event_kind {
+	SMTP_EVENT_READY,    /* the session is open; smtp_caps() tells */
+	SMTP_EVENT_RCPT,     /* `rcpt` of `transaction` ended with `diag` */
+	SMTP_EVENT_DONE,     /* every recipient of it has ended */
+	SMTP_EVENT_RETURNED, /* it may be sent again: nothing was accepted */
+	SMTP_EVENT_FAILED,   /* the session could not be opened: phase, diag */
+	SMTP_EVENT_CLOSED    /* close the connection; nothing follows */
+};
+
+struct smtp_event {
+	enum smtp_event_kind kind;
+	struct smtp_transaction *transaction;
+	size_t rcpt;
+	const struct diag *diag; /* lives in the transaction's arena, or, for
+				    FAILED and RETURNED, in the engine */
+	enum smtp_phase phase;	 /* FAILED: how far it came */
+	unsigned code;		 /* FAILED: of the refusal, 0 if none came */
+};
+
+/* What smtp_wants() asks for; a set. */
+enum {
+	SMTP_WANTS_READ = 1,  /* a reply is awaited */
+	SMTP_WANTS_WRITE = 2, /* smtp_output() is not empty */
+	SMTP_WANTS_BODY = 4   /* content of smtp_body_owner() is to be added */
+};
+
+/* Which timeout holds now (RFC 5321 4.5.3.2). */
+enum smtp_wait {
+	SMTP_WAIT_NONE, /* nothing is awaited */
+	SMTP_WAIT_WRITE,
+	SMTP_WAIT_COMMAND, /* greeting, EHLO, MAIL, RCPT, RSET */
+	SMTP_WAIT_DATA,	   /* 354 */
+	SMTP_WAIT_END	   /* the reply to the end of data */
+};
+
+/* A new engine that awaits the greeting. config is copied. */
+struct smtp_engine *smtp_new(const struct smtp_config *config);
+void smtp_free(struct smtp_engine *e);
+
+/* Queues a message. t is borrowed until DONE or RETURNED came for it. */
+void smtp_add(struct smtp_engine *e, struct smtp_transaction *t);
+
+/* Bytes from the server. Whatever they hold, the engine copes. */
+void smtp_input(struct smtp_engine *e, struct slice bytes);
+
+/*
+ * The connection is gone, or its state is unknown (timeout, error, end of
+ * file, a local reason): why says so in a few words. Unanswered ends of data
+ * become FATE_DEFERRED_BACK, everything else is RETURNED; then CLOSED.
+ */
+void smtp_lost(struct smtp_engine *e, const char *reason, const char *why);
+
+/* Bytes to write next, borrowed until the next call that changes e. */
+struct slice smtp_output(const struct smtp_engine *e);
+
+/* The first n bytes of smtp_output() are on their way. */
+void smtp_sent(struct smtp_engine *e, size_t n);
+
+/* What the engine needs now: a set of SMTP_WANTS_...; 0 once it is closed. */
+unsigned smtp_wants(const struct smtp_engine *e);
+
+/* Which timeout class holds for the next thing to happen. */
+enum smtp_wait smtp_wait(const struct smtp_engine *e);
+
+/*
+ * While SMTP_WANTS_BODY: whose content, and where to add it. What is added
+ * must be whole wire text, dots doubled (mime/wire.h); smtp_body_done() ends
+ * it, after which it must end in CRLF or be empty.
+ */
+struct smtp_transaction *smtp_body_owner(const struct smtp_engine *e);
+struct str *smtp_body_sink(struct smtp_engine *e);
+void smtp_body_done(struct smtp_engine *e);
+
+/* The next event, oldest first. */
+MUST_USE bool smtp_event(struct smtp_engine *e, struct smtp_event *ret);
+
+/* What the server offers; meaningful after READY. */
+const struct caps *smtp_caps(const struct smtp_engine *e);
+
+/* Could another transaction be begun now? */
+bool smtp_has_room(const struct smtp_engine *e);
+
+/* Replies heard so far: a deadline starts anew when this changes. */
+uint64_t smtp_replies_heard(const struct smtp_engine *e);
+
+/* Is a transaction queued or begun and not yet finished? */
+bool smtp_is_busy(const struct smtp_engine *e);
+
+/* Is an end of data sent and unanswered? */
+bool smtp_has_unanswered_end(const struct smtp_engine *e);
+
+/*
+ * The session was idle for a while: a RSET goes before the next MAIL, which
+ * tells a dead connection from a live one at no cost when pipelined.
+ */
+void smtp_probe(struct smtp_engine *e);
+
+/*
+ * Says QUIT as soon as nothing is awaited any more; the reply is not waited
+ * for: CLOSED comes once QUIT is written.
+ */
+void smtp_quit(struct smtp_engine *e);
+
+#endif

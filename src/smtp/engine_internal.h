@@ -1,0 +1,142 @@
+/*
+ * engine_internal.h - the engine's own parts; only engine*.c include it.
+ *
+ * A command object moves from the send queue to the wait list when its bytes
+ * are put into the output, and dies with its last reply. A transaction moves
+ * from `queued` to `active` when its MAIL is put into the send queue.
+ */
+#ifndef SMTP_ENGINE_INTERNAL_H
+#define SMTP_ENGINE_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "smtp/engine.h"
+
+#include <sys/queue.h>
+
+enum command_kind {
+	CMD_GREETING, /* not sent: stands for the reply to connecting */
+	CMD_EHLO,
+	CMD_HELO,
+	CMD_MAIL,
+	CMD_RCPT,
+	CMD_DATA,
+	CMD_END, /* the content and the dot behind it */
+	CMD_RSET,
+	CMD_QUIT
+};
+
+struct command {
+	TAILQ_ENTRY(command) link;
+	enum command_kind kind;
+	struct smtp_transaction *t; /* NULL for those of the session */
+	size_t rcpt;		    /* CMD_RCPT */
+	size_t replies;		    /* still to come */
+	uint64_t end;		    /* offset in the stream behind its bytes */
+};
+TAILQ_HEAD(command_list, command);
+
+enum rcpt_state {
+	RCPT_OPEN,     /* not answered */
+	RCPT_ACCEPTED, /* answered with yes */
+	RCPT_ENDED     /* its event was given */
+};
+
+struct rcpt_progress {
+	enum rcpt_state state;
+	struct slice command, reply; /* for the transcript */
+};
+
+struct smtp_progress {
+	TAILQ_ENTRY(smtp_progress) link;
+	struct smtp_transaction *t;
+	struct slice mail_command, mail_reply, data_command, data_reply;
+	bool is_mail_refused;
+	bool is_end_queued; /* the dot is in the output, up to end_at */
+	uint64_t end_at;
+	size_t n_commands;	   /* in the send queue or the wait list */
+	size_t n_rcpt_waiting;	   /* RCPTs not answered yet */
+	size_t n_accepted, n_open; /* open: not RCPT_ENDED */
+	struct rcpt_progress *rcpts;
+};
+TAILQ_HEAD(progress_list, smtp_progress);
+
+enum engine_state {
+	ENGINE_OPENING, /* greeting, EHLO */
+	ENGINE_READY,
+	ENGINE_QUITTING, /* QUIT is in the output, or will be */
+	ENGINE_CLOSED
+};
+
+struct smtp_engine {
+	struct smtp_config config;
+	struct arena *arena;
+	enum engine_state state;
+	struct caps caps;
+	struct reply_parser parser;
+	struct command_list to_send, waiting, spare;
+	struct progress_list queued, active;
+	size_t n_active;
+	struct command *body; /* the CMD_END whose content is being added */
+	bool needs_rset, is_quit_sent;
+	struct str out;
+	size_t out_taken;    /* bytes of out already sent */
+	uint64_t n_replies;  /* heard */
+	uint64_t sent_total; /* bytes ever sent */
+	struct smtp_event *events;
+	size_t n_events, events_taken, events_cap;
+};
+
+/* How a command behaves; one row per command. */
+struct step {
+	const char *verb;
+	bool may_be_followed; /* RFC 2920 3.1: others may go in its group */
+	enum smtp_wait wait;
+	enum smtp_phase phase;
+	void (*print)(struct smtp_engine *e, struct command *c);
+	void (*on_reply)(struct smtp_engine *e, struct command *c,
+			 const struct reply *r);
+};
+
+extern const struct step engine_steps[];
+
+/* engine.c */
+struct command *engine_push(struct smtp_engine *e, enum command_kind kind,
+			    struct smtp_transaction *t);
+void engine_push_first(struct smtp_engine *e, enum command_kind kind,
+		       struct smtp_transaction *t);
+void engine_drop_unsent(struct smtp_engine *e, struct smtp_transaction *t);
+void engine_put_line(struct smtp_engine *e, struct slice line);
+void engine_tell(struct smtp_engine *e, struct smtp_event event);
+void engine_end_rcpt(struct smtp_engine *e, struct smtp_transaction *t,
+		     size_t rcpt, const struct diag *d);
+void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
+		      const struct reply *reply, const char *reason,
+		      const char *why);
+
+/* engine_text.c */
+
+/*
+ * What was said about one recipient up to a phase, as lines "CR <<- command"
+ * and "CR ->> reply", behind prefix; last_reply is what the end of data got.
+ * Lives in t's arena.
+ */
+struct slice engine_transcript(const struct smtp_transaction *t, size_t rcpt,
+			       const char *prefix, enum smtp_phase phase,
+			       struct slice last_reply);
+
+/* The same for the opening of the session; lives in e's arena. */
+struct slice engine_hello_transcript(const struct smtp_engine *e,
+				     enum smtp_phase phase, struct slice reply);
+
+/* The diag of a recipient from the reply that decided it. */
+const struct diag *engine_diag(const struct smtp_engine *e,
+			       const struct smtp_transaction *t, size_t rcpt,
+			       enum smtp_phase phase, const struct reply *r);
+
+/* The diag of what was lost: unknown outcome, or simply to be sent again. */
+const struct diag *engine_lost_diag(const struct smtp_transaction *t,
+				    size_t rcpt, bool is_end_sent,
+				    const char *reason, const char *why);
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * engine_steps.c - the commands: how each is written and what its reply does.
+ *
+ * One row per command in engine_steps[]; one small handler per reply. Which
+ * commands may be followed by others in one group is RFC 2920 3.1: EHLO,
+ * HELO, DATA and QUIT must be the last, the content and its dot may lead the
+ * next group.
+ */
+#include "smtp/engine_internal.h"
+
+/* ---- writing ---------------------------------------------------------- */
+
+static void print_verb(struct smtp_engine *e, struct command *c)
+{
+	engine_put_line(e, slice_of(engine_steps[c->kind].verb));
+}
+
+static void print_hello(struct smtp_engine *e, struct command *c)
+{
+	bool is_lhlo = c->kind == CMD_EHLO && e->config.is_lmtp;
+	struct str line = STR_INIT;
+
+	str_adds(&line, is_lhlo ? "LHLO" : engine_steps[c->kind].verb);
+	str_addc(&line, ' ');
+	str_add(&line, e->config.helo_name);
+	engine_put_line(e, str_slice(&line));
+	str_done(&line);
+}
+
+static void add_param(struct str *to, const char *name, struct slice value)
+{
+	if (value.len == 0)
+		return;
+	str_adds(to, name);
+	str_add(to, value);
+}
+
+static struct slice keep_command(struct smtp_engine *e, struct str *line,
+				 struct arena *a)
+{
+	struct slice kept = arena_dup(a, str_slice(line));
+
+	engine_put_line(e, kept);
+	str_done(line);
+	return kept;
+}
+
+static void print_mail(struct smtp_engine *e, struct command *c)
+{
+	const struct smtp_transaction *t = c->t;
+	struct str line = STR_INIT;
+
+	str_adds(&line, "MAIL FROM:<");
+	str_add(&line, t->sender);
+	str_addc(&line, '>');
+	if (e->caps.eightbitmime && t->is_8bit)
+		str_adds(&line, " BODY=8BITMIME");
+	if (e->caps.size && t->size > 0) {
+		str_adds(&line, " SIZE=");
+		str_addu(&line, t->size);
+	}
+	if (e->caps.dsn) {
+		add_param(&line, " ENVID=", t->envid);
+		add_param(&line, " RET=", t->ret);
+	}
+	t->progress->mail_command = keep_command(e, &line, t->arena);
+}
+
+static void print_rcpt(struct smtp_engine *e, struct command *c)
+{
+	const struct smtp_rcpt *rcpt = &c->t->rcpts[c->rcpt];
+	struct str line = STR_INIT;
+
+	str_adds(&line, "RCPT TO:<");
+	str_add(&line, rcpt->path);
+	str_addc(&line, '>');
+	if (e->caps.dsn) {
+		add_param(&line, " NOTIFY=", rcpt->notify);
+		add_param(&line, " ORCPT=", rcpt->orcpt);
+	}
+	c->t->progress->rcpts[c->rcpt].command =
+	    keep_command(e, &line, c->t->arena);
+}
+
+static void print_data(struct smtp_engine *e, struct command *c)
+{
+	c->t->progress->data_command = SLICE("DATA");
+	print_verb(e, c);
+}
+
+static void print_quit(struct smtp_engine *e, struct command *c)
+{
+	print_verb(e, c);
+	e->is_quit_sent = true;
+}
+
+/* ---- opening the session ---------------------------------------------- */
+
+static bool says_esmtp(struct slice text)
+{
+	for (size_t i = 0; i + 5 <= text.len; i++)
+		if (slice_starts_nocase(slice_from(text, i), SLICE("ESMTP")))
+			return true;
+	return false;
+}
+
+static void on_greeting(struct smtp_engine *e, struct command *c,
+			const struct reply *r)
+{
+	bool use_ehlo = !e->config.no_esmtp;
+
+	(void)c;
+	if (!outcome_is_yes(SMTP_PHASE_GREETING, r->code)) {
+		engine_fail_open(e, SMTP_PHASE_GREETING, r, NULL, NULL);
+		return;
+	}
+	if (e->config.esmtp_only_if_greeted && !says_esmtp(r->text))
+		use_ehlo = false;
+	if (e->config.is_lmtp)
+		use_ehlo = true;
+	engine_push(e, use_ehlo ? CMD_EHLO : CMD_HELO, NULL);
+}
+
+static void become_ready(struct smtp_engine *e)
+{
+	e->state = ENGINE_READY;
+	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_READY });
+}
+
+static void on_ehlo(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	(void)c;
+	if (outcome_is_yes(SMTP_PHASE_HELLO, r->code)) {
+		caps_parse(r->text, &e->caps);
+		become_ready(e);
+	} else if (r->code >= 500 && r->code <= 599 && !e->config.is_lmtp &&
+		   r->code != 521) {
+		engine_push(e, CMD_HELO, NULL);
+	} else {
+		engine_fail_open(e, SMTP_PHASE_HELLO, r, NULL, NULL);
+	}
+}
+
+static void on_helo(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	(void)c;
+	if (outcome_is_yes(SMTP_PHASE_HELLO, r->code))
+		become_ready(e);
+	else
+		engine_fail_open(e, SMTP_PHASE_HELLO, r, NULL, NULL);
+}
+
+/* ---- the transaction --------------------------------------------------- */
+
+/* Ends every recipient in state `which` by the reply to a phase. */
+static void end_all(struct smtp_engine *e, struct smtp_transaction *t,
+		    enum rcpt_state which, enum smtp_phase phase,
+		    const struct reply *r)
+{
+	for (size_t i = 0; i < t->n_rcpts; i++)
+		if (t->progress->rcpts[i].state == which)
+			engine_end_rcpt(e, t, i,
+					engine_diag(e, t, i, phase, r));
+}
+
+static void on_mail(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	struct smtp_progress *p = c->t->progress;
+
+	p->mail_reply = arena_dup(c->t->arena, r->text);
+	if (outcome_is_yes(SMTP_PHASE_MAIL, r->code))
+		return;
+	p->is_mail_refused = true;
+	e->needs_rset = true;
+	end_all(e, c->t, RCPT_OPEN, SMTP_PHASE_MAIL, r);
+	engine_drop_unsent(e, c->t);
+	/*
+	 * 503 means that the server is in a state we do not know of, perhaps
+	 * inside an earlier transaction with another sender.
+	 */
+	if (r->code == 503 || !(r->code >= 400 && r->code <= 599))
+		smtp_lost(e, "protocol-error", "unexpected reply to MAIL");
+}
+
+static void on_rcpt(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	struct smtp_transaction *t = c->t;
+	struct smtp_progress *p = t->progress;
+	struct rcpt_progress *rcpt = &p->rcpts[c->rcpt];
+	bool is_yes = outcome_is_yes(SMTP_PHASE_RCPT, r->code);
+
+	p->n_rcpt_waiting--;
+	if (is_yes)
+		p->n_accepted++; /* also behind a refused MAIL: see on_data */
+	if (rcpt->state != RCPT_OPEN)
+		return;
+	rcpt->reply = arena_dup(t->arena, r->text);
+	if (is_yes)
+		rcpt->state = RCPT_ACCEPTED;
+	else
+		engine_end_rcpt(e, t, c->rcpt,
+				engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r));
+	if (p->n_rcpt_waiting == 0 && p->n_accepted == 0) {
+		e->needs_rset = true;
+		engine_drop_unsent(e, t);
+	}
+	if (!is_yes && !(r->code >= 400 && r->code <= 599))
+		smtp_lost(e, "protocol-error", "unexpected reply to RCPT");
+}
+
+/*
+ * 354 although nothing can be sent. RFC 2920 3.1: a lone dot ends it if no
+ * recipient was accepted. If MAIL was refused and a recipient accepted, a
+ * dot could deliver an empty message under an earlier sender; and LMTP does
+ * not say how many replies a dot without recipients has.
+ */
+static void refuse_354(struct smtp_engine *e, struct smtp_transaction *t)
+{
+	e->needs_rset = true;
+	if (t->progress->n_accepted == 0 && !e->config.is_lmtp)
+		engine_push_first(e, CMD_END, t);
+	else
+		smtp_lost(e, "protocol-error",
+			  "354 to DATA without a valid transaction");
+}
+
+static void on_data(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	struct smtp_progress *p = c->t->progress;
+	bool is_yes = outcome_is_yes(SMTP_PHASE_DATA, r->code);
+
+	p->data_reply = arena_dup(c->t->arena, r->text);
+	if (is_yes && (p->is_mail_refused || p->n_accepted == 0)) {
+		refuse_354(e, c->t);
+	} else if (is_yes) {
+		engine_push_first(e, CMD_END, c->t);
+	} else {
+		e->needs_rset = true;
+		end_all(e, c->t, RCPT_ACCEPTED, SMTP_PHASE_DATA, r);
+		if (!(r->code >= 400 && r->code <= 599))
+			smtp_lost(e, "protocol-error",
+				  "unexpected reply to DATA");
+	}
+}
+
+/* The recipient that an LMTP reply is about: the first that is still open. */
+static size_t first_accepted(const struct smtp_transaction *t)
+{
+	for (size_t i = 0; i < t->n_rcpts; i++)
+		if (t->progress->rcpts[i].state == RCPT_ACCEPTED)
+			return i;
+	return t->n_rcpts;
+}
+
+static void on_end(struct smtp_engine *e, struct command *c,
+		   const struct reply *r)
+{
+	struct smtp_transaction *t = c->t;
+	size_t i = first_accepted(t);
+
+	if (e->config.is_lmtp && i < t->n_rcpts)
+		engine_end_rcpt(e, t, i,
+				engine_diag(e, t, i, SMTP_PHASE_END, r));
+	else
+		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_END, r);
+	if (!outcome_is_yes(SMTP_PHASE_END, r->code))
+		e->needs_rset = true;
+	if (!(r->code >= 200 && r->code <= 299) &&
+	    !(r->code >= 400 && r->code <= 599))
+		smtp_lost(e, "protocol-error",
+			  "unexpected reply to the end of data");
+}
+
+static void on_rset(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	(void)c;
+	if (!outcome_is_yes(SMTP_PHASE_MAIL, r->code))
+		smtp_lost(e, "rset-refused", "RSET was refused");
+}
+
+static void on_quit(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	(void)e;
+	(void)c;
+	(void)r;
+}
+
+/* clang-format off */
+const struct step engine_steps[] = {
+	[CMD_GREETING] = { "", false, SMTP_WAIT_COMMAND, SMTP_PHASE_GREETING,
+			   print_verb, on_greeting },
+	[CMD_EHLO] = { "EHLO", false, SMTP_WAIT_COMMAND, SMTP_PHASE_HELLO,
+		       print_hello, on_ehlo },
+	[CMD_HELO] = { "HELO", false, SMTP_WAIT_COMMAND, SMTP_PHASE_HELLO,
+		       print_hello, on_helo },
+	[CMD_MAIL] = { "MAIL", true, SMTP_WAIT_COMMAND, SMTP_PHASE_MAIL,
+		       print_mail, on_mail },
+	[CMD_RCPT] = { "RCPT", true, SMTP_WAIT_COMMAND, SMTP_PHASE_RCPT,
+		       print_rcpt, on_rcpt },
+	[CMD_DATA] = { "DATA", false, SMTP_WAIT_DATA, SMTP_PHASE_DATA,
+		       print_data, on_data },
+	[CMD_END] = { ".", true, SMTP_WAIT_END, SMTP_PHASE_END,
+		      print_verb, on_end },
+	[CMD_RSET] = { "RSET", true, SMTP_WAIT_COMMAND, SMTP_PHASE_MAIL,
+		       print_verb, on_rset },
+	[CMD_QUIT] = { "QUIT", false, SMTP_WAIT_COMMAND, SMTP_PHASE_END,
+		       print_quit, on_quit },
+};
+/* clang-format on */

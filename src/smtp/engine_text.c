@@ -1,0 +1,133 @@
+/*
+ * engine_text.c - the engine's words: transcripts and diags.
+ *
+ * A transcript holds MAIL, the recipient's own RCPT, DATA and the reply that
+ * decided, each only if it was said: the next recipient's report is never
+ * coloured by this one's.
+ */
+#include "smtp/engine_internal.h"
+
+enum { TRANSCRIPT_REPLY_MAX = 4096 };
+
+static void add_said(struct str *to, struct slice command)
+{
+	if (command.len == 0)
+		return;
+	str_adds(to, "\r<<- ");
+	str_add_clean(to, command, SIZE_MAX);
+}
+
+static void add_heard(struct str *to, struct slice reply)
+{
+	struct slice line;
+
+	if (reply.len > TRANSCRIPT_REPLY_MAX)
+		reply.len = TRANSCRIPT_REPLY_MAX;
+	while (slice_cut(&reply, '\n', &line)) {
+		str_adds(to, "\r->> ");
+		str_add_clean(to, line, SIZE_MAX);
+	}
+}
+
+static struct slice keep(struct str *text, struct arena *a)
+{
+	struct slice kept = arena_dup(a, str_slice(text));
+
+	str_done(text);
+	return kept;
+}
+
+struct slice engine_transcript(const struct smtp_transaction *t, size_t rcpt,
+			       const char *prefix, enum smtp_phase phase,
+			       struct slice last_reply)
+{
+	const struct smtp_progress *p = t->progress;
+	struct str out = STR_INIT;
+
+	str_reserve(&out, 512);
+	str_adds(&out, prefix);
+	add_said(&out, p->mail_command);
+	add_heard(&out, p->mail_reply);
+	if (phase >= SMTP_PHASE_RCPT) {
+		add_said(&out, p->rcpts[rcpt].command);
+		add_heard(&out, p->rcpts[rcpt].reply);
+	}
+	if (phase >= SMTP_PHASE_DATA) {
+		add_said(&out, p->data_command);
+		add_heard(&out, p->data_reply);
+	}
+	if (phase >= SMTP_PHASE_END) {
+		add_said(&out, p->is_end_queued ? SLICE(".") : SLICE(""));
+		add_heard(&out, last_reply);
+	}
+	return keep(&out, t->arena);
+}
+
+struct slice engine_hello_transcript(const struct smtp_engine *e,
+				     enum smtp_phase phase, struct slice reply)
+{
+	struct str out = STR_INIT;
+
+	add_said(&out, phase == SMTP_PHASE_GREETING ? SLICE("(connecting)")
+		       : e->config.is_lmtp	    ? SLICE("LHLO")
+						    : SLICE("EHLO"));
+	add_heard(&out, reply);
+	return keep(&out, e->arena);
+}
+
+/* Does success mean that the next hop also reports it (RFC 3461 5.2.2)? */
+static bool hands_over_dsn(const struct smtp_engine *e)
+{
+	return e->caps.dsn && !e->config.is_lmtp;
+}
+
+const struct diag *engine_diag(const struct smtp_engine *e,
+			       const struct smtp_transaction *t, size_t rcpt,
+			       enum smtp_phase phase, const struct reply *r)
+{
+	struct diag *d = ARENA_NEW(t->arena, struct diag);
+	bool is_end = phase == SMTP_PHASE_END;
+	bool is_abnormal = outcome_of_reply(
+	    phase, r, e->caps.enhancedstatuscodes, t->arena, d);
+
+	d->text =
+	    engine_transcript(t, rcpt, "", phase, is_end ? r->text : SLICE(""));
+	if (is_abnormal)
+		d->text = arena_printf(t->arena,
+				       "%.*s (this is abnormal, investigate!)",
+				       SLICE_ARG(d->text));
+	if (d->fate == FATE_RELAYED) {
+		d->dsn_handed_over = hands_over_dsn(e);
+		if (e->config.is_lmtp)
+			d->fate = FATE_DELIVERED;
+	}
+	return d;
+}
+
+const struct diag *engine_lost_diag(const struct smtp_transaction *t,
+				    size_t rcpt, bool is_end_sent,
+				    const char *reason, const char *why)
+{
+	struct diag *d = ARENA_NEW(t->arena, struct diag);
+	struct arena *a = t->arena;
+	struct str line = STR_INIT;
+	struct slice said;
+
+	str_addf(&line, "%s%s", is_end_sent ? "outcome unknown: " : "", why);
+	d->diagnostic = arena_printf(a, "smtp; 466 (%s)", str_cstr(&line));
+	d->status = SLICE("4.4.2");
+	if (is_end_sent) {
+		d->fate = FATE_DEFERRED_BACK;
+		d->reason = "outcome-unknown";
+		d->text = engine_transcript(t, rcpt, str_cstr(&line),
+					    SMTP_PHASE_END, SLICE(""));
+	} else {
+		d->fate = FATE_DEFERRED;
+		d->reason = reason;
+		said =
+		    engine_transcript(t, rcpt, "", SMTP_PHASE_END, SLICE(""));
+		d->text = arena_printf(a, "%.*s\r%s", SLICE_ARG(said), why);
+	}
+	str_done(&line);
+	return d;
+}

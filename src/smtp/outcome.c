@@ -1,0 +1,159 @@
+/*
+ * outcome.c - what a reply means for a recipient.
+ *
+ * One row per code that has a meaning of its own; every other code is judged
+ * by its class.
+ */
+#include "smtp/outcome.h"
+
+#include "base/keyword.h"
+
+struct row {
+	unsigned code;
+	bool is_permanent, is_abnormal;
+	const char *status; /* used when the server sends no enhanced code */
+};
+
+/* clang-format off */
+static const struct row outcome_rows[] = {
+	{ 421, false, false, "4.3.2" },
+	{ 450, false, false, "4.2.0" },
+	{ 451, false, false, "4.3.0" },
+	{ 452, false, false, "4.5.3" },
+	{ 455, false, false, "4.5.4" },
+	{ 500, true,  true,  "5.5.1" },
+	{ 501, true,  true,  "5.5.2" },
+	{ 502, true,  true,  "5.5.1" },
+	{ 503, false, false, "4.5.0" },
+	{ 504, true,  true,  "5.5.4" },
+	{ 521, true,  false, "5.3.2" },
+	{ 550, true,  false, "5.1.1 (bad destination mailbox)" },
+	{ 551, true,  false, "5.1.6 (mailbox has moved)" },
+	{ 552, true,  false, "5.2.3 (content related rejection, size or text)" },
+	{ 553, true,  false, "5.1.3 (bad destination mailbox address syntax)" },
+	{ 554, true,  false, "5.1.1 (No acceptable recipients given)" },
+	{ 555, true,  true,  "5.5.4 (invalid parameters)" },
+	{ 556, true,  false, "5.1.10" },
+	{ 571, true,  false, "5.7.1 (Delivery not authorized, message refused)" },
+};
+/* clang-format on */
+
+static const struct row *find_row(unsigned code)
+{
+	static const struct row permanent = {
+		0, true, false, "5.0.0 (generic permanent failure)"
+	};
+	static const struct row temporary = {
+		0, false, false, "4.0.0 (generic temporary failure)"
+	};
+	static const struct row strange = {
+		0, false, false, "4.5.0 (generic protocol failure)"
+	};
+
+	for (size_t i = 0; i < COUNT(outcome_rows); i++)
+		if (outcome_rows[i].code == code)
+			return &outcome_rows[i];
+	if (code >= 500 && code <= 599)
+		return &permanent;
+	return code >= 400 && code <= 499 ? &temporary : &strange;
+}
+
+bool outcome_is_yes(enum smtp_phase phase, unsigned code)
+{
+	if (phase == SMTP_PHASE_DATA)
+		return code == 354;
+	return code >= 200 && code <= 299;
+}
+
+/* A full mailbox is no reason to try the others of a message again. */
+static bool rcpt_552_is_permanent(const struct reply *r, bool enhanced_offered)
+{
+	return enhanced_offered && r->has_enhanced &&
+	       (r->enhanced.subject == 2 || r->enhanced.subject == 3);
+}
+
+static enum fate refusal_fate(enum smtp_phase phase, const struct row *row,
+			      const struct reply *r, bool enhanced_offered)
+{
+	if (phase == SMTP_PHASE_GREETING || phase == SMTP_PHASE_HELLO)
+		return FATE_DEFERRED_ALL;
+	if (phase == SMTP_PHASE_RCPT && r->code == 552 &&
+	    !rcpt_552_is_permanent(r, enhanced_offered))
+		return FATE_DEFERRED;
+	if (row->is_permanent)
+		return FATE_FAILED;
+	return phase == SMTP_PHASE_END ? FATE_DEFERRED_BACK : FATE_DEFERRED;
+}
+
+static const char *refusal_reason(enum smtp_phase phase)
+{
+	switch (phase) {
+	case SMTP_PHASE_GREETING:
+		return "greeting-refused";
+	case SMTP_PHASE_HELLO:
+		return "hello-refused";
+	case SMTP_PHASE_MAIL:
+		return "mail-refused";
+	case SMTP_PHASE_RCPT:
+		return "rcpt-refused";
+	case SMTP_PHASE_DATA:
+		return "data-refused";
+	case SMTP_PHASE_END:
+		return "content-refused";
+	case SMTP_PHASE_CONNECT:
+		break;
+	}
+	return "connect-failed";
+}
+
+struct slice outcome_diagnostic(const struct reply *reply, struct arena *a)
+{
+	struct slice rest = reply->text, line;
+	struct str out = STR_INIT;
+	struct slice kept;
+
+	str_addf(&out, "smtp; %03u (", reply->code);
+	for (size_t n = 0; slice_cut(&rest, '\n', &line); n++) {
+		if (n > 0)
+			str_addc(&out, ' ');
+		str_add_clean(&out, reply_line_text(line), SIZE_MAX);
+	}
+	for (size_t i = sizeof("smtp; 000 (") - 1; i < out.len; i++) {
+		if (out.p[i] == '(')
+			out.p[i] = '[';
+		if (out.p[i] == ')')
+			out.p[i] = ']';
+	}
+	str_addc(&out, ')');
+	kept = arena_dup(a, str_slice(&out));
+	str_done(&out);
+	return kept;
+}
+
+bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
+		      bool enhanced_offered, struct arena *a, struct diag *d)
+{
+	const struct row *row = find_row(reply->code);
+
+	d->dsn_handed_over = false;
+	d->diagnostic = outcome_diagnostic(reply, a);
+	if (outcome_is_yes(phase, reply->code)) {
+		d->fate = FATE_RELAYED;
+		d->reason = "accepted";
+		d->status = SLICE("2.0.0");
+	} else {
+		d->fate = refusal_fate(phase, row, reply, enhanced_offered);
+		d->reason = refusal_reason(phase);
+		d->status = slice_of(row->status);
+	}
+	if (enhanced_offered && reply->has_enhanced) {
+		struct str code = STR_INIT;
+
+		status_print(&code, reply->enhanced);
+		d->status = arena_dup(a, str_slice(&code));
+		str_done(&code);
+	}
+	diag_fit_status(d, a);
+	return d->fate == FATE_FAILED && row->is_abnormal &&
+	       phase != SMTP_PHASE_END;
+}

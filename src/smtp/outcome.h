@@ -1,0 +1,48 @@
+/*
+ * outcome.h - what a reply means for a recipient: a pure table.
+ *
+ * (phase, code, enhanced code) in; fate, status, diagnostic and reason out.
+ * Specification: smtp(8), section REPLIES; RFC 5321 4.2, RFC 3463.
+ */
+#ifndef SMTP_OUTCOME_H
+#define SMTP_OUTCOME_H
+
+#include "dsn/diag.h"
+#include "smtp/reply.h"
+
+enum smtp_phase {
+	SMTP_PHASE_CONNECT,  /* not connected yet */
+	SMTP_PHASE_GREETING, /* the reply to connecting */
+	SMTP_PHASE_HELLO,    /* EHLO, LHLO, HELO */
+	SMTP_PHASE_MAIL,
+	SMTP_PHASE_RCPT,
+	SMTP_PHASE_DATA,
+	SMTP_PHASE_END /* the end of data */
+};
+
+/*
+ * Fills fate, reason, status, diagnostic and dsn_handed_over (false) of *d
+ * for a reply in a phase; texts live in a, the rest of *d is left alone. The
+ * enhanced code counts only if the server said it would send them. Returns
+ * true if the refusal is a sign that something is wrong with us rather than
+ * with the mail ("abnormal": the text should say so).
+ *
+ * Rules that differ from a plain reading of the class digit: a 4xx to the end
+ * of data is FATE_DEFERRED_BACK; 503 and every code outside 200..599 is
+ * temporary; 552 to RCPT is temporary unless its enhanced code is 5.2.x or
+ * 5.3.x; 1xx is never success; 3xx only to DATA. A greeting or hello that is
+ * refused concerns the host: FATE_DEFERRED_ALL.
+ */
+bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
+		      bool enhanced_offered, struct arena *a, struct diag *d);
+
+/*
+ * Does the reply say yes in this phase? 2xx, but for DATA exactly 354. A code
+ * such as 299 that no RFC names counts by its class.
+ */
+bool outcome_is_yes(enum smtp_phase phase, unsigned code);
+
+/* "smtp; CODE (TEXT)" for one reply, brackets made square; lives in a. */
+struct slice outcome_diagnostic(const struct reply *reply, struct arena *a);
+
+#endif
