@@ -1,0 +1,332 @@
+/*
+ * create.c - put a new message into the spool so that no crash can lose it.
+ *
+ *	queue/.new-PID-N	written, fsync
+ *	queue/X/INODE		renamed to, fsync of queue/X
+ *	transport/.new-PID-N	written, fsync
+ *	transport/X/INODE	renamed to, fsync of transport/X: accepted
+ *
+ * A failure takes the steps back in the opposite order, so that a control
+ * file without its message file is never seen.
+ */
+#include "spool/create.h"
+
+#include "base/fd.h"
+#include "spool/ctl.h"
+#include "spool/name.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MODE = 0600, DIR_MODE = 0700, TRIES_MAX = 1000 };
+
+enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+
+/* ---- names -------------------------------------------------------------- */
+
+/* Creates a file of a name nobody has, adds that to *name; fd or -1. */
+static int open_temporary(int dir, struct str *name)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = -1;
+
+	for (unsigned n = 0; fd < 0 && n < TRIES_MAX; n++) {
+		str_clear(name);
+		str_addf(name, ".new-%d-%u", (int)getpid(), n);
+		fd = openat(dir, str_cstr(name), flags, FILE_MODE);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	return fd;
+}
+
+/* Is there anything of this name? 1, 0, or -1 with errno set. */
+static int exists(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -1;
+}
+
+/* Fills c->name with a name free in both directories. */
+static int choose_name(struct create *c, struct err *err)
+{
+	for (unsigned n = 0; n < TRIES_MAX; n++) {
+		int in_queue, in_transport;
+
+		str_clear(&c->name);
+		jobname_add_hash(&c->name, c->inode, c->hash_levels);
+		str_addu(&c->name, c->inode);
+		if (n > 0)
+			str_addf(&c->name, "-%u", n);
+		in_queue = exists(c->queue_dir, str_cstr(&c->name));
+		if (in_queue < 0)
+			return FAIL_CODE(err, errno, "queue/%s: %s",
+					 str_cstr(&c->name), strerror(errno));
+		in_transport = exists(c->transport_dir, str_cstr(&c->name));
+		if (in_transport < 0)
+			return FAIL_CODE(err, errno, "transport/%s: %s",
+					 str_cstr(&c->name), strerror(errno));
+		if (!in_queue && !in_transport)
+			return 0;
+	}
+	return FAIL(err, "queue/%s: no free name", str_cstr(&c->name));
+}
+
+struct slice create_base(const struct create *c)
+{
+	struct slice name = str_slice(&c->name);
+	size_t slash = slice_find_last(name, '/');
+
+	return slice_from(name, slash < name.len ? slash + 1 : 0);
+}
+
+/* ---- directories -------------------------------------------------------- */
+
+/*
+ * Opens one hash directory below parent, making it if need be. A new one is
+ * synced into its parent before anything is put into it.
+ */
+static int enter(int parent, char letter)
+{
+	const char name[] = { letter, '\0' };
+	int fd = openat(parent, name, DIR_FLAGS | O_NOFOLLOW);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (mkdirat(parent, name, DIR_MODE) < 0 && errno != EEXIST)
+		return -1;
+	if (fsync(parent) < 0)
+		return -1;
+	return openat(parent, name, DIR_FLAGS | O_NOFOLLOW);
+}
+
+/* Opens the directory that holds root's file `name`; -1 with errno set. */
+static int open_parent(int root, struct slice name)
+{
+	int dir = openat(root, ".", DIR_FLAGS);
+	struct slice letter;
+
+	while (dir >= 0 && slice_has(name, '/') &&
+	       slice_cut(&name, '/', &letter)) {
+		int inner = enter(dir, letter.p[0]);
+
+		fd_close(dir);
+		dir = inner;
+	}
+	return dir;
+}
+
+/*
+ * Renames without ever replacing. Where the file system cannot do that in
+ * one step a link can, and leaves for a moment a second, hidden name.
+ */
+static int rename_new(int from_dir, const char *from, int to_dir,
+		      const char *to)
+{
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (linkat(from_dir, from, to_dir, to, 0) < 0)
+		return -1;
+	/* Left behind it would be clutter, not harm. */
+	(void)unlinkat(from_dir, from, 0);
+	return 0;
+}
+
+/*
+ * Moves root's file `temporary` to `name` and makes that durable.
+ * *ret_linked is set once the file is visible, also on failure.
+ */
+static int publish(int root, const char *temporary, struct slice name,
+		   bool *ret_linked)
+{
+	size_t slash = slice_find_last(name, '/');
+	const char *base = name.p + (slash < name.len ? slash + 1 : 0);
+	int dir = open_parent(root, name), r = -1;
+
+	if (dir < 0)
+		return -1;
+	if (rename_new(root, temporary, dir, base) == 0) {
+		*ret_linked = true;
+		r = fsync(dir);
+	}
+	fd_close(dir);
+	return r;
+}
+
+/* ---- the message file --------------------------------------------------- */
+
+static int open_dirs(const char *postoffice, struct create *c, struct err *err)
+{
+	int root = open(postoffice, DIR_FLAGS), r = 0;
+
+	if (root < 0)
+		return FAIL_CODE(err, errno, "%s: %s", postoffice,
+				 strerror(errno));
+	c->queue_dir = openat(root, "queue", DIR_FLAGS);
+	if (c->queue_dir < 0)
+		r = FAIL_CODE(err, errno, "%s/queue: %s", postoffice,
+			      strerror(errno));
+	else
+		c->transport_dir = openat(root, "transport", DIR_FLAGS);
+	if (r == 0 && c->transport_dir < 0)
+		r = FAIL_CODE(err, errno, "%s/transport: %s", postoffice,
+			      strerror(errno));
+	fd_close(root);
+	return r;
+}
+
+static int open_message(const char *postoffice, struct create *c,
+			struct err *err)
+{
+	struct stat st;
+
+	c->fd = open_temporary(c->queue_dir, &c->temporary);
+	if (c->fd < 0)
+		return FAIL_CODE(err, errno, "%s/queue/%s: %s", postoffice,
+				 str_cstr(&c->temporary), strerror(errno));
+	if (fstat(c->fd, &st) < 0)
+		return FAIL_CODE(err, errno, "%s/queue/%s: %s", postoffice,
+				 str_cstr(&c->temporary), strerror(errno));
+	c->inode = st.st_ino;
+	return choose_name(c, err);
+}
+
+/* Closes everything, removes what is not committed. */
+static void abandon(struct create *c)
+{
+	const struct str *name =
+	    c->is_message_linked ? &c->name : &c->temporary;
+
+	if (c->fd >= 0 && !c->is_done)
+		(void)unlinkat(c->queue_dir, str_cstr(name), 0);
+	fd_close(c->fd);
+	fd_close(c->queue_dir);
+	fd_close(c->transport_dir);
+	str_done(&c->temporary);
+	str_done(&c->name);
+	*c = (struct create){ 0 };
+}
+
+void create_end(struct create *c)
+{
+	if (c->name.len > 0)
+		abandon(c);
+}
+
+int create_begin(const char *postoffice, unsigned hash_levels,
+		 struct create *ret, struct err *err)
+{
+	struct create c = {
+		.queue_dir = -1,
+		.transport_dir = -1,
+		.fd = -1,
+		.hash_levels = hash_levels,
+	};
+
+	assert(hash_levels <= 2);
+	if (open_dirs(postoffice, &c, err) < 0 ||
+	    open_message(postoffice, &c, err) < 0) {
+		abandon(&c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+int create_write(struct create *c, struct slice bytes, struct err *err)
+{
+	if (fd_write_all(c->fd, bytes) < 0)
+		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
+				 strerror(errno));
+	return 0;
+}
+
+/* ---- committing --------------------------------------------------------- */
+
+/* Would an agent be able to deliver this? */
+static int check_control(const struct create *c, struct slice control,
+			 struct err *err)
+{
+	struct arena *a = arena_new();
+	struct ctl ctl = { 0 };
+	struct stat st;
+	int r = -1;
+
+	if (fstat(c->fd, &st) < 0)
+		r = FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
+			      strerror(errno));
+	else if (ctl_parse(control, a, &ctl, err) == CTL_OK)
+		r = 0;
+	if (r == 0 && !slice_eq(ctl.message_name, create_base(c)))
+		r = FAIL(err, "control file names the message '%.*s'",
+			 SLICE_ARG(ctl.message_name));
+	if (r == 0 && ctl.body_offset > (uint64_t)st.st_size)
+		r = FAIL(err, "control file: body offset beyond the message");
+	arena_free(a);
+	return r;
+}
+
+static int commit_message(struct create *c, struct err *err)
+{
+	if (fsync(c->fd) < 0 ||
+	    publish(c->queue_dir, str_cstr(&c->temporary), str_slice(&c->name),
+		    &c->is_message_linked) < 0)
+		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
+				 strerror(errno));
+	return 0;
+}
+
+/*
+ * Should a control file that is seen already resist its removal, the message
+ * stays as well: sent twice is better than announced and not there.
+ */
+static void retract_control(struct create *c, bool is_linked,
+			    const struct str *temporary)
+{
+	const struct str *name = is_linked ? &c->name : temporary;
+
+	if (unlinkat(c->transport_dir, str_cstr(name), 0) < 0 && is_linked)
+		c->is_done = true;
+}
+
+static int commit_control(struct create *c, struct slice control,
+			  struct err *err)
+{
+	struct str temporary = STR_INIT;
+	bool is_linked = false;
+	int r = 0;
+	int fd = open_temporary(c->transport_dir, &temporary);
+
+	if (fd >= 0 && fd_write_all(fd, control) == 0 && fsync(fd) == 0 &&
+	    publish(c->transport_dir, str_cstr(&temporary), str_slice(&c->name),
+		    &is_linked) == 0) {
+		c->is_done = true;
+		goto out;
+	}
+	r = FAIL_CODE(err, errno, "transport/%s: %s", str_cstr(&c->name),
+		      strerror(errno));
+	if (fd >= 0)
+		retract_control(c, is_linked, &temporary);
+out:
+	fd_close(fd);
+	str_done(&temporary);
+	return r;
+}
+
+int create_commit(struct create *c, struct slice control, struct err *err)
+{
+	assert(!c->is_message_linked && !c->is_done);
+	if (check_control(c, control, err) < 0 || commit_message(c, err) < 0)
+		return -1;
+	return commit_control(c, control, err);
+}
