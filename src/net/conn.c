@@ -1,0 +1,239 @@
+/*
+ * conn.c - one connection.
+ *
+ * The socket stays blocking: a read that may wait is then one recv() with
+ * SO_RCVTIMEO instead of poll() and read(). Writes use MSG_DONTWAIT. The
+ * receive timeout is short (READ_SLICE) and renewed, so that a signal that
+ * arrives just before recv() is noticed soon all the same.
+ */
+#include "net/conn.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { READ_SLICE = 5000 }; /* milliseconds */
+
+struct conn {
+	int fd;
+	int64_t receive_timeout; /* SO_RCVTIMEO as it is set now */
+	struct net_addr peer, local;
+};
+
+int64_t conn_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int poll_timeout(int64_t deadline)
+{
+	int64_t left;
+
+	if (deadline == INT64_MAX)
+		return -1;
+	left = deadline - conn_now();
+	if (left <= 0)
+		return 0;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Waits for a connect that is under way. Returns 0 or an errno value. */
+static int finish_connect(int fd, int64_t deadline, bool (*should_stop)(void))
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	for (;;) {
+		int n = poll(&p, 1, poll_timeout(deadline));
+
+		if (n > 0)
+			break;
+		if (n == 0)
+			return ETIMEDOUT;
+		if (errno != EINTR)
+			return errno;
+		if (should_stop != NULL && should_stop())
+			return EINTR;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return errno;
+	return error;
+}
+
+static int connect_fd(int fd, const struct net_addr *addr, int64_t deadline,
+		      bool (*should_stop)(void))
+{
+	if (connect(fd, &addr->u.any, addr->len) == 0)
+		return 0;
+	/* A full UNIX socket says EAGAIN and offers nothing to wait for. */
+	if (errno == EINPROGRESS || errno == EINTR)
+		return finish_connect(fd, deadline, should_stop);
+	return errno;
+}
+
+static void set_options(int fd, const struct net_addr *addr)
+{
+	int on = 1;
+
+	if (addr->u.any.sa_family == AF_UNIX)
+		return;
+	/* Failing to set these costs speed or notice, never mail. */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+int conn_dial(const struct net_addr *addr, unsigned timeout_ms,
+	      bool (*should_stop)(void), struct conn **ret, struct err *err)
+{
+	int64_t deadline = conn_now() + timeout_ms;
+	struct conn *c = NULL;
+	int error, r = -1;
+	int fd = socket(addr->u.any.sa_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		r = FAIL_CODE(err, errno, "socket: %s", strerror(errno));
+		goto out;
+	}
+	set_options(fd, addr);
+	error = connect_fd(fd, addr, deadline, should_stop);
+	if (error == 0 && fd_set_nonblocking(fd, false) < 0)
+		error = errno;
+	if (error != 0) {
+		r = FAIL_CODE(err, error, "%s", strerror(error));
+		goto out;
+	}
+	c = mem_zero(1, sizeof(*c));
+	c->fd = fd;
+	fd = -1; /* given to the connection */
+	c->peer = *addr;
+	c->local.len = sizeof(c->local.u);
+	if (getsockname(c->fd, &c->local.u.any, &c->local.len) < 0)
+		c->local = (struct net_addr){ 0 };
+	*ret = c;
+	r = 0;
+out:
+	fd_close(fd);
+	return r;
+}
+
+void conn_close(struct conn *c)
+{
+	if (c == NULL)
+		return;
+	fd_close(c->fd);
+	free(c);
+}
+
+/* Makes the next recv() give up when the deadline or a slice has passed. */
+static int set_receive_timeout(struct conn *c, int64_t left)
+{
+	int64_t wanted = left < READ_SLICE ? left : READ_SLICE;
+	struct timeval tv = { .tv_sec = wanted / 1000,
+			      .tv_usec = wanted % 1000 * 1000 };
+
+	if (wanted == c->receive_timeout)
+		return 0;
+	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
+		return -1;
+	c->receive_timeout = wanted;
+	return 0;
+}
+
+enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
+			   int64_t deadline)
+{
+	str_reserve(to, max);
+	for (;;) {
+		int64_t left =
+		    deadline == INT64_MAX ? deadline : deadline - conn_now();
+		ssize_t n;
+
+		if (left <= 0)
+			return CONN_TIMEOUT;
+		if (set_receive_timeout(c, left) < 0)
+			return CONN_FAILED;
+		n = recv(c->fd, to->p + to->len, max, 0);
+		if (n > 0) {
+			to->len += (size_t)n;
+			to->p[to->len] = '\0';
+			return CONN_OK;
+		}
+		if (n == 0)
+			return CONN_END;
+		if (errno == EINTR)
+			return CONN_INTERRUPTED;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			return CONN_FAILED;
+		if (left < READ_SLICE)
+			continue;
+		/* A slice is over; a signal may have come before recv(). */
+		return CONN_INTERRUPTED;
+	}
+}
+
+ssize_t conn_write(struct conn *c, struct slice bytes)
+{
+	for (;;) {
+		ssize_t n = send(c->fd, bytes.p, bytes.len,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return 0;
+		if (errno != EINTR)
+			return -1;
+	}
+}
+
+enum conn_result conn_wait(struct conn *c, unsigned wanted, int other_fd,
+			   int64_t deadline, unsigned *ret_ready)
+{
+	struct pollfd p[2] = { { .fd = c->fd },
+			       { .fd = other_fd, .events = POLLIN } };
+	unsigned ready = 0;
+	int n;
+
+	if ((wanted & CONN_READABLE) != 0)
+		p[0].events |= POLLIN;
+	if ((wanted & CONN_WRITABLE) != 0)
+		p[0].events |= POLLOUT;
+	n = poll(p, 2, poll_timeout(deadline));
+	if (n < 0)
+		return errno == EINTR ? CONN_INTERRUPTED : CONN_FAILED;
+	if (n == 0)
+		return CONN_TIMEOUT;
+	/* An error or hang-up shows itself to whoever reads next. */
+	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+		ready |= CONN_READABLE;
+	if ((p[0].revents & POLLOUT) != 0)
+		ready |= CONN_WRITABLE;
+	if (p[1].revents != 0)
+		ready |= CONN_OTHER_READABLE;
+	*ret_ready = ready;
+	return CONN_OK;
+}
+
+const struct net_addr *conn_peer(const struct conn *c)
+{
+	return &c->peer;
+}
+
+const struct net_addr *conn_local(const struct conn *c)
+{
+	return &c->local;
+}
