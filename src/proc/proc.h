@@ -1,0 +1,89 @@
+/*
+ * proc.h - run a program: argument vector, input, output, deadline, status.
+ *
+ * Nothing here goes through a shell. The child has its input on descriptor 0
+ * and one pipe for 1 and 2; every other descriptor is closed, all signals are
+ * at their defaults and unblocked, and it leads a process group of its own,
+ * so that a signal meant for the caller's group does not reach it. Both
+ * directions are polled, so neither side can block the other for ever.
+ *
+ * A child never sees the end of an input that was not whole: when the source
+ * fails, time is up or writing fails, its input stays open until it is dead;
+ * and should the caller itself be killed, the kernel sends the child TERM
+ * (not possible for set-id programs: prctl(2), PR_SET_PDEATHSIG).
+ *
+ * The caller must have SIGPIPE ignored and SIGCHLD not ignored.
+ */
+#ifndef PROC_PROC_H
+#define PROC_PROC_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <sys/types.h>
+
+/* Whose ids the child runs under. */
+enum proc_ids {
+	PROC_IDS_REAL, /* effective and saved ids become the real ones */
+	PROC_IDS_KEEP  /* as they are */
+};
+
+struct proc_command {
+	const char *path;  /* executed as it is; no search */
+	char *const *argv; /* ends in NULL */
+	char *const *envp; /* ends in NULL */
+	enum proc_ids ids;
+	unsigned timeout_ms;	/* for everything together; 0: no limit */
+	unsigned kill_after_ms; /* between TERM and KILL; 0: 1000 */
+	size_t output_max;	/* bytes of output that are kept */
+};
+
+/*
+ * Where the child's standard input comes from: adds the next bytes to *to and
+ * returns their number, 0 at the end, or -1 with err filled: then the child
+ * is killed before it sees an end of input. Not called again after 0 or -1.
+ */
+typedef ssize_t proc_source(void *context, struct str *to, struct err *err);
+
+enum proc_end {
+	PROC_EXITED,	    /* code */
+	PROC_SIGNALED,	    /* signal, dumped_core */
+	PROC_NOT_STARTED,   /* step; err says why */
+	PROC_TIMED_OUT,	    /* killed: TERM, then KILL, to the whole group */
+	PROC_SOURCE_FAILED, /* killed: the source returned -1; err is its */
+	PROC_WRITE_FAILED,  /* killed: writing failed, other than by EPIPE */
+	PROC_LOST	    /* it ran, but how it ended cannot be known */
+};
+
+/* What could not be done, when nothing was started. */
+enum proc_step {
+	PROC_STEP_PIPE,
+	PROC_STEP_FORK,
+	PROC_STEP_SETUP, /* descriptors or process group of the child */
+	PROC_STEP_IDS,
+	PROC_STEP_EXEC
+};
+
+struct proc_result {
+	enum proc_end end;
+	enum proc_step step; /* PROC_NOT_STARTED */
+	int code;	     /* PROC_EXITED */
+	int signal;	     /* PROC_SIGNALED */
+	bool dumped_core;    /* PROC_SIGNALED */
+	bool closed_early;   /* the child stopped reading before the end */
+	bool output_cut;     /* more than output_max was written */
+	struct err err;	     /* for the ends that have one; code is errno */
+};
+
+/*
+ * Runs the command to its end: feeds it from source, adds what it writes to
+ * *output (to its end, keeping the first output_max bytes), waits for it and
+ * for nothing else. A child that leaves its output open to a grandchild is
+ * not waited for longer than a short grace once it has exited; the grandchild
+ * is left alone. *ret is always filled. A signal that the caller catches does
+ * not end the run.
+ */
+void proc_run(const struct proc_command *command, proc_source *source,
+	      void *context, struct str *output, struct proc_result *ret);
+
+#endif
