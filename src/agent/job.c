@@ -1,0 +1,464 @@
+/*
+ * job.c - one message's recipients, from the lock to the report.
+ */
+#include "agent/job.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "spool/dline.h"
+#include "spool/lock.h"
+#include "spool/spoolid.h"
+#include "taproto/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static void job_comment(struct agent *a, struct agent_job *job,
+			const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void job_comment(struct agent *a, struct agent_job *job,
+			const char *format, ...)
+{
+	const struct agent_options *o = agent_options(a);
+	struct str text = STR_INIT;
+	char *said = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vasprintf(&said, format, ap);
+	va_end(ap);
+	if (n < 0)
+		mem_exhausted();
+	str_addf(&text, "%s:%ld: %s", o->program, (long)o->pid, said);
+	report_print_comment(&job->out, str_slice(&text));
+	free(said);
+	str_done(&text);
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+/* What the first read of a control file asks for; most files are smaller. */
+enum { CONTROL_STEP = 32 * 1024 };
+
+static int not_usable(const struct stat *st, struct err *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return FAIL(err, "not a regular file");
+	if (st->st_size > CTL_SIZE_MAX)
+		return FAIL(err, "larger than %d bytes", CTL_SIZE_MAX);
+	return 0;
+}
+
+/* Reads the rest of a control file that is larger than one step. */
+static int read_large_control(struct agent_job *job, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(job->fd, &st) < 0)
+		return FAIL_CODE(err, errno, "%s", strerror(errno));
+	if (not_usable(&st, err) < 0)
+		return -1;
+	str_clear(&job->text);
+	switch (fd_read_all(job->fd, (size_t)st.st_size, CTL_SIZE_MAX,
+			    &job->text)) {
+	case 0:
+		return 0;
+	case 1:
+		return FAIL(err, "larger than %d bytes", CTL_SIZE_MAX);
+	default:
+		return FAIL_CODE(err, errno, "%s", strerror(errno));
+	}
+}
+
+/*
+ * Reads the control file into job->text; -1 with err filled. A small file
+ * costs one system call beside open(2): pread(2) works on nothing that could
+ * make us wait, and what is no regular file but gives bytes all the same (a
+ * device) is never a control file either.
+ */
+static int read_control(struct agent_job *job, struct err *err)
+{
+	const char *path = arena_cstr(job->arena, job->name.name);
+	ssize_t n;
+
+	/* Not to wait for the writer of a FIFO that somebody put there. */
+	job->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (job->fd < 0)
+		return FAIL_CODE(err, errno, "%s", strerror(errno));
+	str_reserve(&job->text, CONTROL_STEP);
+	n = pread(job->fd, job->text.p, CONTROL_STEP, 0);
+	if (n < 0 && errno == ESPIPE)
+		return FAIL(err, "not a regular file");
+	if (n < 0)
+		return FAIL_CODE(err, errno, "%s", strerror(errno));
+	if (n == CONTROL_STEP)
+		return read_large_control(job, err);
+	job->text.len = (size_t)n;
+	job->text.p[n] = '\0';
+	return 0;
+}
+
+static bool channel_matches(const struct agent_options *o,
+			    const struct ctl_rcpt *r)
+{
+	return !o->has_channel || slice_eq(o->channel, r->address.channel);
+}
+
+/* Takes what is ours; false if the file could not be written to. */
+static bool take_rcpts(struct agent *a, struct agent_job *job,
+		       const struct agent_request *request)
+{
+	const struct agent_options *o = agent_options(a);
+	bool has_host = request->has_host;
+	struct err err;
+
+	job->rcpts =
+	    arena_array(job->arena, job->ctl.n_rcpts, sizeof(*job->rcpts));
+	for (size_t i = 0; i < job->ctl.n_rcpts; i++) {
+		const struct ctl_rcpt *r = &job->ctl.rcpts[i];
+
+		if (r->tag != CTL_TAG_TODO || !channel_matches(o, r))
+			continue;
+		if (has_host && !slice_eq_nocase(job->host, r->address.host))
+			continue;
+		switch (lock_take(job->fd, r, o->slot_pid, &err)) {
+		case LOCK_TAKEN:
+			job->rcpts[job->n_rcpts++].ctl = r;
+			break;
+		case LOCK_BUSY:
+			continue;
+		case LOCK_ERROR:
+			job_comment(a, job, "%.*s: %s",
+				    SLICE_ARG(job->name.name), err.text);
+			return false;
+		}
+		if (!has_host && request->select == AGENT_SELECT_STICKY) {
+			job->host = r->address.host;
+			has_host = true;
+		}
+	}
+	return true;
+}
+
+/* Without its message file a job can only be failed or put off. */
+static void settle_without_message(struct agent *a, struct agent_job *job,
+				   enum message_verdict verdict,
+				   const char *why)
+{
+	struct diag d = { .fate = FATE_FAILED,
+			  .reason = "message-missing",
+			  .status = SLICE("5.3.0 (message file is missing)"),
+			  .diagnostic = SLICE("x-local; 500 (message file is "
+					      "missing)") };
+
+	switch (verdict) {
+	case MESSAGE_MISSING:
+		d.text = SLICE("message file is missing(!) -- possibly due to "
+			       "delivery scheduler restart.  Consider "
+			       "resending your message");
+		break;
+	case MESSAGE_IRREGULAR:
+		d.text = SLICE("Message file is not a regular file!");
+		break;
+	default:
+		d.fate = FATE_DEFERRED;
+		d.reason = "message-unreadable";
+		d.status = SLICE("4.3.0 (message file cannot be read)");
+		d.diagnostic = SLICE("x-local; 400 (message file cannot be "
+				     "read)");
+		d.text = arena_printf(job->arena,
+				      "message file cannot be read: %s", why);
+		break;
+	}
+	agent_job_settle_rest(a, job, &d);
+}
+
+static bool open_message(struct agent *a, struct agent_job *job)
+{
+	enum message_verdict verdict = MESSAGE_UNREADABLE;
+	const char *path;
+	struct err err;
+
+	if (jobname_message_path(&job->name, job->ctl.message_name, job->arena,
+				 &path, &err) == 0)
+		verdict = message_open(path, job->ctl.body_offset,
+				       &job->message, &err);
+	if (verdict == MESSAGE_OK) {
+		spoolid_print(&job->spool_id, job->message.inode,
+			      job->message.mtime, job->message.mtime_ns);
+		return true;
+	}
+	settle_without_message(a, job, verdict, err.text);
+	return false;
+}
+
+/* Reads and understands the control file. */
+static enum agent_open load(struct agent *a, struct agent_job *job)
+{
+	const struct agent_options *o = agent_options(a);
+	struct err err;
+
+	if (read_control(job, &err) < 0) {
+		job_comment(a, job,
+			    "cannot open control file \"%.*s\" for "
+			    "\"%.*s/%.*s\" as uid %ld: %s",
+			    SLICE_ARG(job->name.name), SLICE_ARG(o->channel),
+			    SLICE_ARG(job->host), (long)geteuid(), err.text);
+		return AGENT_RESYNC;
+	}
+	switch (ctl_parse(str_slice(&job->text), job->arena, &job->ctl, &err)) {
+	case CTL_OK:
+		return AGENT_OPENED;
+	case CTL_UNSUPPORTED:
+		job_comment(a, job,
+			    "Unsupported SCHEDULER file format flags seen: "
+			    "0x%x at file '%.*s'",
+			    job->ctl.flags, SLICE_ARG(job->name.name));
+		return AGENT_UNKNOWN_FORMAT;
+	case CTL_REFUSED:
+		job_comment(a, job, "%.*s: %s", SLICE_ARG(job->name.name),
+			    err.text);
+		break;
+	case CTL_TURN:
+		break;
+	}
+	return AGENT_RESYNC;
+}
+
+enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
+			       const struct agent_request *request)
+{
+	enum agent_open verdict;
+	struct slice name;
+	struct err err;
+
+	*job = (struct agent_job){ .arena = arena_new(), .fd = -1 };
+	job->message.fd = -1;
+	job->host = arena_dup(job->arena, request->host);
+	name = arena_dup(job->arena, request->name);
+	if (jobname_parse(name, &job->name, &err) < 0) {
+		job_comment(a, job, "bad job name \"%.*s\": %s",
+			    SLICE_ARG(name), err.text);
+		return AGENT_RESYNC;
+	}
+	verdict = load(a, job);
+	if (verdict != AGENT_OPENED)
+		return verdict;
+	if (!take_rcpts(a, job, request) || job->n_rcpts == 0)
+		return AGENT_RESYNC; /* close() defers what was taken */
+	return open_message(a, job) ? AGENT_OPENED : AGENT_RESYNC;
+}
+
+size_t agent_job_group(const struct agent_job *job, size_t *at)
+{
+	const struct ctl_rcpt *first;
+	size_t n = 0;
+
+	if (*at >= job->n_rcpts)
+		return 0;
+	first = job->rcpts[*at].ctl;
+	while (*at + n < job->n_rcpts &&
+	       job->rcpts[*at + n].ctl->sender == first->sender &&
+	       job->rcpts[*at + n].ctl->header == first->header)
+		n++;
+	*at += n;
+	return n;
+}
+
+/* ---- settling ---------------------------------------------------------- */
+
+static enum lock_mark mark_of(const struct diag *d)
+{
+	if (fate_is_success(d->fate))
+		return LOCK_MARK_DONE;
+	return d->fate == FATE_FAILED ? LOCK_MARK_FAILED : LOCK_MARK_TODO;
+}
+
+static enum report_status status_of(const struct agent_rcpt *r,
+				    const struct diag *d)
+{
+	return report_status_of(d, (r->ctl->dsn.notify & NOTIFY_SUCCESS) != 0);
+}
+
+/* A copy of a diag whose status fits its fate, in the job's arena. */
+static struct diag fitted(struct agent_job *job, const struct diag *d)
+{
+	struct diag copy = *d;
+
+	diag_fit_status(&copy, job->arena);
+	return copy;
+}
+
+/* Collects the `d` lines of those who need one. */
+static void collect_dlines(struct agent *a, struct agent_job *job,
+			   const struct agent_outcome *outcomes, size_t n,
+			   struct str *lines)
+{
+	const struct agent_options *o = agent_options(a);
+
+	for (size_t i = 0; i < n; i++) {
+		struct agent_rcpt *r = &job->rcpts[outcomes[i].rcpt];
+		struct diag d = fitted(job, outcomes[i].diag);
+		struct str field = STR_INIT, text = STR_INIT;
+		struct notary notary;
+		struct dline line;
+
+		if (r->is_settled || !report_status_has_dline(status_of(r, &d)))
+			continue;
+		notary = notary_of_diag(&d, r->ctl->address.user,
+					o->ta_id.len > 0, o->ta_id);
+		notary_print(&field, &notary);
+		report_add_message(&text, d.text, DLINE_MESSAGE_MAX);
+		line = dline_of_rcpt(r->ctl, o->wall_time(), str_slice(&field),
+				     str_slice(&text));
+		dline_print(lines, &line);
+		str_done(&field);
+		str_done(&text);
+	}
+}
+
+/* The control file cannot take a result: what failed is put off. */
+static struct diag unwritten(struct agent_job *job, const struct diag *d,
+			     const char *why)
+{
+	struct diag put_off = {
+		.fate = FATE_DEFERRED,
+		.reason = "spool-write-failed",
+		.status = SLICE("4.3.0 (control file cannot be written)"),
+		.diagnostic = SLICE("x-local; 400 (control file cannot be "
+				    "written)"),
+	};
+
+	if (fate_is_success(d->fate))
+		return *d;
+	put_off.text =
+	    arena_printf(job->arena, "%s: %.*s", why, SLICE_ARG(d->text));
+	return put_off;
+}
+
+/*
+ * Writes one mark and the report. A mark that cannot be written leaves `~`
+ * with our pid, which the scheduler clears once we are gone.
+ */
+static void settle_rcpt(struct agent *a, struct agent_job *job, size_t rcpt,
+			const struct diag *given, const char *trouble)
+{
+	const struct agent_options *o = agent_options(a);
+	struct agent_rcpt *r = &job->rcpts[rcpt];
+	struct diag d = fitted(job, given);
+	enum report_status status;
+	struct err err;
+
+	if (trouble != NULL)
+		d = unwritten(job, &d, trouble);
+	if (lock_mark(job->fd, r->ctl, mark_of(&d), &err) < 0) {
+		job_comment(a, job, "HELP! %.*s: %s", SLICE_ARG(job->name.name),
+			    err.text);
+		if (mark_of(&d) == LOCK_MARK_FAILED)
+			d = unwritten(job, &d, err.text);
+	}
+	status = status_of(r, &d);
+	/* Without its `d` line the scheduler must write one itself. */
+	if (trouble != NULL && status == STATUS_OK2)
+		status = STATUS_OK;
+	r->is_settled = true;
+	report_print_result(
+	    &job->out, &(struct report_result){ job->name.id, r->ctl->offset,
+						r->ctl->address.user, &d,
+						status, o->ta_id });
+}
+
+void agent_job_settle(struct agent *a, struct agent_job *job,
+		      const struct agent_outcome *outcomes, size_t n)
+{
+	struct str lines = STR_INIT;
+	const char *trouble = NULL;
+	bool must_sync = agent_options(a)->sync_always;
+	struct err err;
+
+	collect_dlines(a, job, outcomes, n, &lines);
+	if (lines.len > 0) {
+		must_sync = true;
+		if (dline_append(job->fd, str_slice(&lines), &err) < 0)
+			trouble = err.text;
+	}
+	if (trouble != NULL) {
+		job_comment(a, job,
+			    "HELP! diagnostic writeout with bad results!: %s",
+			    trouble);
+		agent_give_up(a, EX_DATAERR);
+	}
+	/* The reports leave job->out only after the sync below. */
+	for (size_t i = 0; i < n; i++)
+		if (!job->rcpts[outcomes[i].rcpt].is_settled)
+			settle_rcpt(a, job, outcomes[i].rcpt, outcomes[i].diag,
+				    trouble);
+	if (must_sync && fdatasync(job->fd) < 0)
+		job_comment(a, job, "HELP! %.*s: fdatasync: %s",
+			    SLICE_ARG(job->name.name), strerror(errno));
+	str_done(&lines);
+}
+
+void agent_job_settle_one(struct agent *a, struct agent_job *job, size_t rcpt,
+			  const struct diag *diag)
+{
+	struct agent_outcome one = { .rcpt = rcpt, .diag = diag };
+
+	agent_job_settle(a, job, &one, 1);
+}
+
+void agent_job_settle_rest(struct agent *a, struct agent_job *job,
+			   const struct diag *diag)
+{
+	struct agent_outcome *all =
+	    arena_array(job->arena, job->n_rcpts, sizeof(*all));
+
+	for (size_t i = 0; i < job->n_rcpts; i++)
+		all[i] = (struct agent_outcome){ .rcpt = i, .diag = diag };
+	agent_job_settle(a, job, all, job->n_rcpts);
+}
+
+void agent_job_say(struct agent *a, struct agent_job *job)
+{
+	agent_add(a, str_slice(&job->out));
+	str_clear(&job->out);
+}
+
+void agent_job_close(struct agent *a, struct agent_job *job)
+{
+	struct diag d = {
+		.fate = FATE_DEFERRED,
+		.reason = "not-attempted",
+		.status = SLICE("4.3.0 (delivery was not attempted)"),
+		.diagnostic = SLICE("x-local; 400 (delivery was not "
+				    "attempted)"),
+		.text = SLICE("delivery was not attempted"),
+	};
+
+	if (job->arena == NULL)
+		return;
+	if (agent_is_interrupted()) {
+		d.reason = "interrupted";
+		d.text = SLICE("interrupted by signal");
+		d.status = SLICE("4.3.2 (interrupted by signal)");
+		d.diagnostic = SLICE("x-local; 400 (interrupted by signal)");
+	}
+	agent_job_settle_rest(a, job, &d);
+	agent_job_say(a, job);
+	message_close(&job->message);
+	fd_close(job->fd);
+	str_done(&job->text);
+	str_done(&job->out);
+	str_done(&job->spool_id);
+	arena_free(job->arena);
+	*job = (struct agent_job){ 0 };
+}

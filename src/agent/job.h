@@ -1,0 +1,105 @@
+/*
+ * job.h - one message's recipients, from the lock to the report.
+ *
+ * agent_job_open() reads the control file, selects the recipients of our
+ * channel and host, locks them and opens the message file. Every recipient
+ * that is taken gets exactly one report, through agent_job_settle() or, if
+ * that never comes, through agent_job_close().
+ */
+#ifndef AGENT_JOB_H
+#define AGENT_JOB_H
+
+#include "agent/agent.h"
+#include "dsn/diag.h"
+#include "spool/ctl.h"
+#include "spool/message.h"
+#include "spool/name.h"
+
+struct agent_rcpt {
+	const struct ctl_rcpt *ctl; /* borrowed from the job's ctl */
+	bool is_settled;	    /* has had its report */
+};
+
+struct agent_job {
+	struct arena *arena; /* lives as long as the job */
+	struct jobname name;
+	struct slice host; /* this job's host; may be empty */
+	struct str text;   /* the control file */
+	struct ctl ctl;	   /* borrowed from text and arena */
+	int fd;		   /* the control file, locks on it */
+	struct message message;
+	struct str spool_id;
+	struct agent_rcpt *rcpts; /* locked by us, in file order */
+	size_t n_rcpts;
+	struct str out; /* reports not yet handed to the agent */
+};
+
+enum agent_open {
+	AGENT_OPENED,	     /* there is at least one recipient to do */
+	AGENT_RESYNC,	     /* say "#resync NAME": nothing here for us */
+	AGENT_UNKNOWN_FORMAT /* the same, and stop taking jobs */
+};
+
+enum agent_select {
+	AGENT_SELECT_HOST,  /* recipients whose host is `host` */
+	AGENT_SELECT_STICKY /* the same; without a host that of the first */
+};
+
+/* What is to be done, as a job line says it; borrowed for the call. */
+struct agent_request {
+	struct slice name; /* of the job, unchecked */
+	bool has_host;	   /* false: any host, with AGENT_SELECT_STICKY */
+	struct slice host;
+	enum agent_select select;
+};
+
+/*
+ * Opens and locks a job. Complaints are added to the job's out as comments. A
+ * missing or irregular message file fails every recipient here and now (their
+ * reports are in the job's out) and gives AGENT_RESYNC; one that cannot be
+ * read defers them likewise. *job must be zero or closed before; whatever is
+ * returned, agent_job_close() must follow.
+ */
+enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
+			       const struct agent_request *request);
+
+/*
+ * Consecutive recipients with the same sender and header, from *at on: their
+ * number, and *at moved behind them. 0 when there are no more.
+ */
+size_t agent_job_group(const struct agent_job *job, size_t *at);
+
+struct agent_outcome {
+	size_t rcpt; /* index into job->rcpts */
+	const struct diag *diag;
+};
+
+/*
+ * Settles n recipients together: `d` lines, marks, one fdatasync if a `d`
+ * line was written, then their report lines into the job's out. A recipient
+ * whose result could not be written to the control file is reported deferred
+ * if it was not delivered; a delivered one stays reported as delivered. A
+ * recipient already settled is skipped. Diags need not outlive the call.
+ */
+void agent_job_settle(struct agent *a, struct agent_job *job,
+		      const struct agent_outcome *outcomes, size_t n);
+
+/* Settles one. */
+void agent_job_settle_one(struct agent *a, struct agent_job *job, size_t rcpt,
+			  const struct diag *diag);
+
+/* Settles all that are not settled yet with the same diag. */
+void agent_job_settle_rest(struct agent *a, struct agent_job *job,
+			   const struct diag *diag);
+
+/* Hands the job's reports so far to the agent, in order. */
+void agent_job_say(struct agent *a, struct agent_job *job);
+
+/*
+ * Defers what is not settled ("not attempted", or "interrupted by signal"),
+ * hands all reports to the agent and gives everything back: locks, files,
+ * memory. Does not say "#hungry". A zero job is allowed.
+ */
+void agent_job_close(struct agent *a, struct agent_job *job);
+
+#endif

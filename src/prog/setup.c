@@ -1,0 +1,71 @@
+/*
+ * setup.c - what both agents do before their body begins.
+ */
+#include "prog/setup.h"
+
+#include "base/log.h"
+#include "spool/lock.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Set by our own scheduler, whose liveness test is the byte lock. */
+#define OUR_SCHEDULER "ZPOST_SCHEDULER"
+
+enum { FDS_WANTED = 256 };
+
+struct zenv *setup_zenv(struct arena *a)
+{
+	struct zenv *z;
+	struct err err;
+
+	if (zenv_load(getenv("ZCONFIG"), a, &z, &err) != 0)
+		log_line(LOG_LEVEL_WARNING, "%s", err.text);
+	return z;
+}
+
+static int64_t wall_time(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur >= FDS_WANTED)
+		return;
+	limit.rlim_cur = FDS_WANTED;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_line(LOG_LEVEL_WARNING, "limit of open files stays low");
+}
+
+struct agent_options setup_agent(const char *program, struct arena *a)
+{
+	struct agent_options o = {
+		.program = program,
+		.in_fd = STDIN_FILENO,
+		.out_fd = STDOUT_FILENO,
+		.pid = getpid(),
+		.wall_time = wall_time,
+	};
+
+	raise_fd_limit();
+	agent_catch_signals();
+	o.ta_id = arena_printf(a, "%s[%ld]", program, (long)o.pid);
+	if (slot_pid_choose(o.pid, getppid(), getenv(OUR_SCHEDULER) != NULL,
+			    &o.slot_pid) == SLOT_PID_NONE) {
+		log_line(LOG_LEVEL_ERROR,
+			 "%s: pid %ld does not fit the 6 bytes of a lock; set "
+			 "the sysctl kernel.pid_max to 999999",
+			 program, (long)o.pid);
+		exit(EX_TEMPFAIL);
+	}
+	return o;
+}

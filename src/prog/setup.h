@@ -1,0 +1,27 @@
+/*
+ * setup.h - what both agents do before their body begins.
+ *
+ * Only prog reads the environment and exits.
+ */
+#ifndef PROG_SETUP_H
+#define PROG_SETUP_H
+
+#include "agent/agent.h"
+#include "base/arena.h"
+#include "conf/zenv.h"
+
+/*
+ * Reads zmailer.conf as ZCONFIG in the environment says; a warning goes to
+ * the log. Lives in a.
+ */
+struct zenv *setup_zenv(struct arena *a);
+
+/*
+ * Fills what every agent needs: descriptors 0 and 1, pids, clock, and the
+ * ta-id "PROGRAM[PID]" (in a). Raises the soft limit of open files, which the
+ * scheduler keeps low, and catches signals. Exits with EX_TEMPFAIL, naming
+ * kernel.pid_max, if no pid fits the lock slots under a foreign scheduler.
+ */
+struct agent_options setup_agent(const char *program, struct arena *a);
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * deliver.c - one job's recipients through runs of the mailer.
+ *
+ * A run is: arguments, stream, program, outcome. Its recipients share the
+ * outcome. Recipients that may not be given to the mailer are settled before
+ * and do not hinder the others of their group.
+ */
+#include "smta/deliver.h"
+
+#include "base/keyword.h"
+#include "proc/proc.h"
+#include "smta/flags.h"
+#include "smta/refuse.h"
+#include "smta/result.h"
+#include "smta/stream.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	OUTPUT_MAX = 16 * 1024,	  /* bytes of a mailer's output that count */
+	COMMENTS_MAX = 20,	  /* lines of it that go to the log */
+	LONG_ADDRESS = 100 * 1000 /* near what the kernel takes as one word */
+};
+
+/* Recipients of one run, as indices into the job's. */
+struct batch {
+	const size_t *rcpts;
+	size_t n;
+	const struct ctl_rcpt **ctl; /* the same, in full */
+};
+
+/* ---- facts ------------------------------------------------------------- */
+
+static const struct ctl_rcpt *ctl_of(const struct deliver *d, size_t rcpt)
+{
+	return d->job->rcpts[rcpt].ctl;
+}
+
+static ssize_t read_body(void *context, size_t max, struct str *to,
+			 struct err *err)
+{
+	return message_read(context, max, to, err);
+}
+
+/* The date of a From_ line: as ctime(3) writes it, local time. */
+static struct slice local_date(int64_t now, struct arena *a)
+{
+	time_t t = (time_t)now;
+	struct tm tm = { 0 };
+	char text[64];
+
+	localtime_r(&t, &tm);
+	return arena_dup(
+	    a, slice_make(text, strftime(text, sizeof(text),
+					 "%a %b %e %H:%M:%S %Y", &tm)));
+}
+
+static struct stream_facts facts_of(const struct deliver *d,
+				    const struct batch *b, struct str *trace)
+{
+	const struct ctl *ctl = &d->job->ctl;
+	int64_t now = agent_options(d->agent)->wall_time();
+
+	return (struct stream_facts){
+		.flags = d->mailer->flags,
+		.sender = b->ctl[0]->sender,
+		.rcpts = b->ctl,
+		.n_rcpts = b->n,
+		.header = b->ctl[0]->header->text,
+		.envid = ctl->envid,
+		.ret = ctl->ret,
+		.date = local_date(now, d->job->arena),
+		.host_name = slice_of(d->options->host_name),
+		.size = ctl_size_estimate(ctl, d->job->message.size),
+		.now = now,
+		.has_for_clause = d->mailer->has_for_clause,
+		.expand_tabs = d->mailer->expand_tabs,
+		.body = read_body,
+		.body_context = &d->job->message,
+		.trace = trace,
+	};
+}
+
+static struct expand_argv expand_for(const struct deliver *d,
+				     const struct ctl_rcpt *const *rcpts,
+				     size_t n)
+{
+	struct arena *a = d->job->arena;
+	struct expand_rcpt *list = arena_array(a, n, sizeof(*list));
+	struct expand_facts f = { .mailer = &d->mailer->entry,
+				  .zenv = d->options->zenv,
+				  .flags = d->mailer->flags,
+				  .sender = stream_sender(rcpts[0]->sender),
+				  .rcpts = list,
+				  .n_rcpts = n };
+
+	for (size_t i = 0; i < n; i++)
+		list[i] =
+		    (struct expand_rcpt){ .host = rcpts[i]->address.host,
+					  .user = rcpts[i]->address.user };
+	return expand_make(&f, a);
+}
+
+/* ---- what is said ------------------------------------------------------ */
+
+static void tell_nulls(const struct deliver *d, const struct expand_argv *args)
+{
+	for (size_t i = 0; i < args->n_nulls; i++)
+		agent_comment(d->agent,
+			      "Null value for %.*s (%s) (msgfile: %.*s)!",
+			      SLICE_ARG(args->nulls[i]), d->options->mailer,
+			      SLICE_ARG(d->job->ctl.message_name));
+}
+
+/* -v: whose ids, which arguments. */
+static void tell_arguments(const struct deliver *d,
+			   const struct expand_argv *args)
+{
+	bool keep = d->mailer->flags & SMTA_KEEP_IDS;
+	struct str text = STR_INIT;
+
+	for (size_t i = 0; i < args->argc; i++)
+		str_addf(&text, " \"%s\"", args->argv[i]);
+	agent_comment(d->agent, "To run UID=%ld GID=%ld PATH=%s ARGV[] =%s",
+		      (long)(keep ? geteuid() : getuid()),
+		      (long)(keep ? getegid() : getgid()), d->mailer->path,
+		      str_cstr(&text));
+	str_done(&text);
+}
+
+/* -v: what stood before the body. */
+static void tell_trace(const struct deliver *d, const struct str *trace)
+{
+	struct slice rest = str_slice(trace), line;
+
+	while (result_next_line(&rest, &line))
+		agent_comment(d->agent, "> %.*s", SLICE_ARG(line));
+}
+
+/* All that the mailer said behind its first line, within bounds. */
+static void tell_output(const struct deliver *d, const struct str *output,
+			const struct proc_result *run)
+{
+	struct slice rest = str_slice(output), line;
+	unsigned n = 0;
+
+	if (!result_next_line(&rest, &line))
+		return;
+	while (n < COMMENTS_MAX && result_next_line(&rest, &line)) {
+		line = slice_head(line, RESULT_TEXT_MAX);
+		agent_comment(d->agent, "%s: %.*s", d->options->mailer,
+			      SLICE_ARG(line));
+		n++;
+	}
+	if (rest.len > 0 || run->output_cut)
+		agent_comment(d->agent, "%s: (more output is not shown)",
+			      d->options->mailer);
+}
+
+/* A filter may stop reading and be right; the postmaster may wonder. */
+static void tell_early_close(const struct deliver *d,
+			     const struct proc_result *run)
+{
+	if (run->closed_early && run->end == PROC_EXITED && run->code == 0)
+		agent_comment(d->agent,
+			      "%s: exited with 0 without reading the whole "
+			      "message %.*s",
+			      d->options->mailer,
+			      SLICE_ARG(d->job->ctl.message_name));
+}
+
+/* ---- one run ----------------------------------------------------------- */
+
+static ssize_t next_piece(void *context, struct str *to, struct err *err)
+{
+	return stream_next(context, to, err);
+}
+
+/* Runs the mailer once; fills *ret_run and adds to *output. */
+static void run_mailer(struct deliver *d, const struct batch *b,
+		       const struct expand_argv *args, struct str *output,
+		       struct proc_result *ret_run)
+{
+	bool keep = d->mailer->flags & SMTA_KEEP_IDS;
+	struct str trace = STR_INIT;
+	struct stream_facts facts =
+	    facts_of(d, b, d->options->is_verbose ? &trace : NULL);
+	struct proc_command command = {
+		.path = d->mailer->path,
+		.argv = args->argv,
+		.envp = d->options->envp,
+		.ids = keep ? PROC_IDS_KEEP : PROC_IDS_REAL,
+		.timeout_ms = d->options->timeout * 1000,
+		.output_max = OUTPUT_MAX,
+	};
+	struct stream stream;
+
+	stream_begin(&stream, &facts);
+	message_rewind(&d->job->message);
+	agent_flush(d->agent); /* what is finished waits for no mailer */
+	proc_run(&command, next_piece, &stream, output, ret_run);
+	stream_done(&stream);
+	tell_trace(d, &trace);
+	str_done(&trace);
+}
+
+static void settle_batch(struct deliver *d, const struct batch *b,
+			 const struct diag *diag)
+{
+	struct agent_outcome *outcomes =
+	    arena_array(d->job->arena, b->n, sizeof(*outcomes));
+
+	for (size_t i = 0; i < b->n; i++)
+		outcomes[i] =
+		    (struct agent_outcome){ .rcpt = b->rcpts[i], .diag = diag };
+	agent_job_settle(d->agent, d->job, outcomes, b->n);
+	agent_job_say(d->agent, d->job);
+}
+
+static void deliver_batch(struct deliver *d, const size_t *rcpts, size_t n);
+
+/* The arguments are too many for the kernel: half of them may not be. */
+static bool split_batch(struct deliver *d, const struct batch *b,
+			const struct proc_result *run)
+{
+	if (run->end != PROC_NOT_STARTED || run->err.code != E2BIG || b->n < 2)
+		return false;
+	deliver_batch(d, b->rcpts, b->n / 2);
+	deliver_batch(d, b->rcpts + b->n / 2, b->n - b->n / 2);
+	return true;
+}
+
+/* One address alone that is more than a program can be given. */
+static bool is_too_long(const struct batch *b, const struct proc_result *run)
+{
+	return run->end == PROC_NOT_STARTED && run->err.code == E2BIG &&
+	       (b->ctl[0]->address.user.len > LONG_ADDRESS ||
+		b->ctl[0]->sender->address.user.len > LONG_ADDRESS);
+}
+
+/* One run for recipients that have passed refuse_hostile(). */
+static void deliver_batch(struct deliver *d, const size_t *rcpts, size_t n)
+{
+	struct arena *a = d->job->arena;
+	struct batch b = { .rcpts = rcpts, .n = n };
+	struct str output = STR_INIT;
+	struct expand_argv args;
+	struct proc_result run;
+	struct diag diag;
+
+	b.ctl = arena_array(a, n, sizeof(*b.ctl));
+	for (size_t i = 0; i < n; i++)
+		b.ctl[i] = ctl_of(d, rcpts[i]);
+	args = expand_for(d, b.ctl, n);
+	tell_nulls(d, &args);
+	if (d->options->is_verbose)
+		tell_arguments(d, &args);
+	run_mailer(d, &b, &args, &output, &run);
+	if (!split_batch(d, &b, &run)) {
+		tell_output(d, &output, &run);
+		tell_early_close(d, &run);
+		diag = result_of_run(&run, str_slice(&output), a);
+		if (is_too_long(&b, &run))
+			diag = refuse_too_long();
+		settle_batch(d, &b, &diag);
+	}
+	str_done(&output);
+}
+
+/* ---- a job ------------------------------------------------------------- */
+
+/* Settles a recipient that no mailer may be run for. */
+static bool refuse_hostile(struct deliver *d, size_t rcpt)
+{
+	const struct ctl_rcpt *r = ctl_of(d, rcpt);
+	struct diag diag;
+
+	if (!refuse_addresses(d->mailer->flags, r->sender, r, &diag)) {
+		struct expand_argv args = expand_for(d, &r, 1);
+
+		if (args.option_like.len == 0)
+			return false;
+		diag = refuse_option_like(args.option_like, d->job->arena);
+	}
+	agent_job_settle_one(d->agent, d->job, rcpt, &diag);
+	agent_job_say(d->agent, d->job);
+	return true;
+}
+
+/* n neighbours of the same sender and header, from `first` on. */
+static void deliver_group(struct deliver *d, size_t first, size_t n)
+{
+	size_t *good = arena_array(d->job->arena, n, sizeof(*good));
+	size_t n_good = 0, per_run = 1;
+
+	for (size_t i = first; i < first + n; i++)
+		if (!refuse_hostile(d, i))
+			good[n_good++] = i;
+	if (d->mailer->flags & SMTA_MANY)
+		per_run = n_good;
+	for (size_t i = 0; i < n_good; i += per_run)
+		deliver_batch(d, good + i, per_run);
+}
+
+void deliver_job(struct deliver *d)
+{
+	size_t at = 0, n;
+
+	while ((n = agent_job_group(d->job, &at)) > 0)
+		deliver_group(d, at - n, n);
+}

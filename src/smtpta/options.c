@@ -1,0 +1,104 @@
+/*
+ * options.c - what the command line of smtp(8) says, as one struct.
+ */
+#include "smtpta/options.h"
+
+#include "base/interval.h"
+#include "base/keyword.h"
+
+#include <stddef.h>
+
+struct timeout {
+	const char *name;
+	size_t offset; /* in struct smtpta_timeouts */
+	unsigned minimum, standard;
+};
+
+#define FIELD(name) offsetof(struct smtpta_timeouts, name)
+
+static const struct timeout timeout_rows[] = {
+	{ "conn", FIELD(conn), 10, 3 * 60 },
+	{ "tcpw", FIELD(tcpw), 10, 5 * 60 },
+	{ "cmd", FIELD(cmd), 5, 5 * 60 },
+	{ "data", FIELD(data), 10, 2 * 60 },
+	{ "dot", FIELD(dot), 10, 20 * 60 },
+};
+
+static unsigned *field_of(struct smtpta_timeouts *t, const struct timeout *row)
+{
+	return (unsigned *)(void *)((char *)t + row->offset);
+}
+
+struct smtpta_options smtpta_options_default(void)
+{
+	struct smtpta_options o = { .program = "smtp",
+				    .channel = SLICE("smtp"),
+				    .port = 25 };
+
+	for (size_t i = 0; i < COUNT(timeout_rows); i++)
+		*field_of(&o.timeouts, &timeout_rows[i]) =
+		    timeout_rows[i].standard;
+	return o;
+}
+
+int smtpta_options_timeout(struct smtpta_options *o, struct slice value,
+			   struct err *err)
+{
+	size_t at = slice_find(value, '=');
+	struct slice name = SLICE("cmd"), text = value;
+	unsigned seconds;
+
+	if (at < value.len) {
+		name = slice_head(value, at);
+		text = slice_from(value, at + 1);
+	}
+	for (size_t i = 0; i < COUNT(timeout_rows); i++) {
+		const struct timeout *row = &timeout_rows[i];
+
+		if (!slice_eq(name, slice_of(row->name)))
+			continue;
+		if (text.len == 0 || !interval_parse(text, &seconds))
+			return FAIL(err,
+				    "-T %.*s: expected an interval such as "
+				    "3m or 90s",
+				    SLICE_ARG(value));
+		if (seconds < row->minimum)
+			return FAIL(err, "-T %.*s: at least %u seconds",
+				    SLICE_ARG(value), row->minimum);
+		*field_of(&o->timeouts, row) = seconds;
+		return 0;
+	}
+	return FAIL(err, "-T %.*s: expected conn, tcpw, cmd, data or dot",
+		    SLICE_ARG(value));
+}
+
+int smtpta_options_own(struct smtpta_options *o, struct slice value,
+		       struct err *err)
+{
+	size_t at = slice_find(value, '=');
+	struct slice key = slice_head(value, at);
+	struct slice text = slice_from(value, at + 1);
+
+	if (!slice_eq(key, SLICE("sync")))
+		return FAIL(err, "-O %.*s: unknown key", SLICE_ARG(key));
+	if (!slice_eq(text, SLICE("always")) && !slice_eq(text, SLICE("auto")))
+		return FAIL(err, "-O sync=%.*s: expected always or auto",
+			    SLICE_ARG(text));
+	o->sync_always = slice_eq(text, SLICE("always"));
+	return 0;
+}
+
+struct slice smtpta_unix_path(struct slice forced)
+{
+	if (!slice_starts(forced, SLICE("UNIX:")))
+		return slice_make(NULL, 0);
+	return slice_from(forced, 5);
+}
+
+int smtpta_options_check(const struct smtpta_options *o, struct err *err)
+{
+	if (o->is_lmtp && o->port == 25 && smtpta_unix_path(o->forced).len == 0)
+		return FAIL(err, "-M (LMTP) needs a port other than 25, or "
+				 "-F UNIX:/path");
+	return 0;
+}

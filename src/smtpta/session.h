@@ -1,0 +1,66 @@
+/*
+ * session.h - one SMTP or LMTP session: the engine over a connection.
+ *
+ * The session opens a connection to the first address of a destination that
+ * gives a usable greeting, pumps the engine over it, and keeps it for the next
+ * message to the same destination. It decides nothing about recipients.
+ */
+#ifndef SMTPTA_SESSION_H
+#define SMTPTA_SESSION_H
+
+#include "smtp/engine.h"
+#include "smtpta/options.h"
+#include "smtpta/route.h"
+#include "smtpta/sesslog.h"
+
+struct session; /* opaque */
+
+/*
+ * Hands content to the engine: called while it wants any. Returns 1 when the
+ * message is complete, 0 if there is more, -1 with err filled if it cannot be
+ * read; then the connection is given up without ending the message.
+ */
+typedef int session_fill(struct smtp_transaction *t, struct str *sink,
+			 struct err *err);
+
+/* Everything borrowed; log may be NULL. Given to the caller. */
+struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
+			    session_fill *fill);
+
+/* Closes the connection, with QUIT if it is in order, and frees. */
+void session_free(struct session *s);
+
+/*
+ * Makes sure that there is an open session to `host`, reusing the one there
+ * is. True: it is ready for smtp_add() on session_engine(). False: *ret_why
+ * says why no address would do; it lives until the next call.
+ */
+MUST_USE bool session_open(struct session *s, struct slice host,
+			   const struct diag **ret_why);
+
+/* Is there an open session, and is it one to `host`? */
+bool session_is_open(const struct session *s);
+bool session_is_for(const struct session *s, struct slice host);
+
+/* The engine of the open session. */
+struct smtp_engine *session_engine(struct session *s);
+
+/*
+ * Does whatever is to be done next on the connection and waits for at most
+ * one thing; then events may have come.
+ */
+void session_step(struct session *s);
+
+/* Ends the session: QUIT if the engine is at rest, then close. */
+void session_close(struct session *s, const char *remark);
+
+/* Closes a connection that is lost or in doubt, without a word. */
+void session_abandon(struct session *s, const char *remark);
+
+/* Remote-MTA of the open (or last) connection: "dns; NAME (ADDRESS)". */
+struct slice session_remote_mta(const struct session *s);
+
+/* Milliseconds (conn_now()) of the last time something was said. */
+int64_t session_last_used(const struct session *s);
+
+#endif
