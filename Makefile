@@ -1,0 +1,183 @@
+# Zpost: two delivery agents and what stands around them.
+#
+#	make		builds the programs
+#	make demo	sets up, builds, delivers two real messages, shows all
+#	make check	sets up, builds, runs every test
+#	make install	DESTDIR= PREFIX=
+#	make fuzz	SECONDS_EACH=30: libFuzzer on every target
+#	make bench	speed, beside a peer in the same run
+#	make ci		check with gcc and clang, sanitizers, analyzers, fuzzers
+#	make clean
+#
+# BUILD=asan|cov|fuzz|release picks a variant; each has a folder of its own.
+
+BUILD ?= debug
+B := build/$(BUILD)
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS_EACH ?= 30
+# As many jobs as there are processors, unless the caller said how many.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+CC_asan := gcc
+CC_fuzz := clang
+ifneq ($(origin CC),command line)
+CC := $(or $(CC_$(BUILD)),gcc)
+endif
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -Wformat=2
+CFLAGS_debug := -O2 -g
+CFLAGS_release := -O2 -g -fPIE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+LDFLAGS_asan := -fsanitize=address,undefined
+CFLAGS_cov := -O0 -g --coverage
+LDFLAGS_cov := --coverage
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+LDFLAGS_fuzz := -fsanitize=address,undefined
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) $(CFLAGS_$(BUILD)) \
+	-Isrc -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
+
+# ---- rooms, sources, programs -------------------------------------------
+
+ROOMS := $(shell sed -n 's/^\([a-z]*\):.*/\1/p' ROOMS)
+uses = $(shell sed -n 's/^$(1): *//p' ROOMS)
+$(foreach r,$(ROOMS),$(eval USES_$(r) := $(call uses,$(r))))
+# What a room needs of the system.
+LIBS_net :=
+
+SRC := $(filter-out src/prog/%,$(wildcard src/*/*.c))
+TEST_SRC := $(filter %_test.c,$(SRC))
+FUZZ_SRC := $(filter %_fuzz.c,$(SRC))
+LIB_SRC := $(filter-out %_test.c %_fuzz.c,$(SRC))
+PROG_SRC := $(wildcard src/prog/*.c)
+obj = $(patsubst src/%.c,$(B)/obj/%.o,$(1))
+lib = $(B)/lib/$(1).a
+libs = $(foreach r,$(1) $(USES_$(1)),$(call lib,$(r)))
+syslibs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
+
+# Programs that users run, and where each is installed.
+AGENTS := smtp sm
+TOOLS := submit
+PROGRAMS := $(AGENTS:%=$(B)/bin/%) $(TOOLS:%=$(B)/bin/%)
+UNIT_TESTS := $(patsubst src/%.c,$(B)/test/%,$(TEST_SRC))
+FUZZERS := $(foreach f,$(FUZZ_SRC),$(patsubst src/%_fuzz.c,%,$(f)))
+REPLAYS := $(foreach f,$(FUZZERS),$(B)/replay/$(subst /,-,$(f)))
+VERSION := $(shell sed -n 's/^## \([0-9][^ ]*\).*/\1/p' CHANGES | head -n 1)
+
+.PHONY: all demo check check-built setup install fuzz bench ci clean lint \
+	format tests check-% FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(PROGRAMS)
+tests: $(PROGRAMS) $(UNIT_TESTS) $(REPLAYS)
+
+# ---- building -----------------------------------------------------------
+
+$(B)/gen/version.h: CHANGES Makefile
+	@mkdir -p $(@D)
+	@printf '#define ZPOST_VERSION "%s"\n#define ZPOST_PREFIX "%s"\n' \
+		'$(VERSION)' '$(PREFIX)' > $@
+
+# Objects are made anew when the compiler or its flags change, -Werror apart.
+FLAGS := $(CC) $(filter-out -Werror,$(ALL_CFLAGS))
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+$(B)/obj/%.o: src/%.c $(B)/flags | $(B)/gen/version.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/replay.o: tools/replay.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define room_rules
+$(call lib,$(1)): $(call obj,$(filter src/$(1)/%,$(LIB_SRC)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+
+$(B)/test/$(1)/%: $(B)/obj/$(1)/%.o $(call libs,$(1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lcmocka $(call syslibs,$(1))
+
+$(B)/replay/$(1)-%: $(B)/obj/$(1)/%_fuzz.o $(B)/obj/replay.o $(call libs,$(1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $(call syslibs,$(1))
+
+$(B)/fuzz/$(1)-%: $(B)/obj/$(1)/%_fuzz.o $(call libs,$(1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $(call syslibs,$(1))
+
+# The unit tests of one room alone.
+check-$(1): $(filter $(B)/test/$(1)/%,$(UNIT_TESTS))
+	prove $$^
+endef
+$(foreach r,$(filter-out prog,$(ROOMS)),$(eval $(call room_rules,$(r))))
+
+$(B)/bin/%: $(B)/obj/prog/%.o \
+		$(call obj,$(filter-out $(patsubst %,src/prog/%.c,$(AGENTS) \
+		$(TOOLS)),$(PROG_SRC))) $(foreach r,$(USES_prog),$(call lib,$(r)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(foreach r,$(USES_prog),$(LIBS_$(r)))
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# ---- the two commands ---------------------------------------------------
+
+setup:
+	@tools/setup packages.txt
+
+demo: setup
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@demo/run $(B)/bin
+
+check: setup
+	@$(MAKE) --no-print-directory $(JOBS) WERROR=-Werror check-built
+
+check-built: tests
+	@tools/check $(B)
+
+lint:
+	@tools/lint
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- the longer ones ----------------------------------------------------
+
+fuzz: setup
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=fuzz fuzzers
+	@for f in $(subst /,-,$(FUZZERS)); do \
+		mkdir -p build/corpus/$$f && \
+		build/fuzz/fuzz/$$f -max_total_time=$(SECONDS_EACH) \
+			-timeout=10 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=build/fuzz-$$f- \
+			build/corpus/$$f test/corpus/$$f || exit 1; \
+	done
+
+.PHONY: fuzzers
+fuzzers: $(foreach f,$(FUZZERS),$(B)/fuzz/$(subst /,-,$(f)))
+
+$(B)/bench/sink: bench/sink.c $(call lib,base)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+
+bench: setup
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=release all build/release/bench/sink
+	@bench/run build/release/bin
+
+ci: setup
+	@tools/ci
+
+install: all
+	tools/install '$(B)/bin' '$(DESTDIR)' '$(PREFIX)' '$(AGENTS)' '$(TOOLS)'
+
+clean:
+	rm -rf build
