@@ -100,7 +100,7 @@ static void begin(struct run *r, uint8_t flags, uint8_t shape)
 		.no_esmtp = (flags & 2) != 0,
 		.esmtp_only_if_greeted = (flags & 4) != 0,
 		.no_pipelining = (flags & 8) != 0,
-		.window = 1 + (flags >> 4 & 3),
+		.window = 1 + ((unsigned)flags >> 4 & 3),
 		.helo_name = SLICE("client.example"),
 	};
 

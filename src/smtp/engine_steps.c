@@ -173,6 +173,12 @@ static void on_mail(struct smtp_engine *e, struct command *c,
 	p->mail_reply = arena_dup(c->t->arena, r->text);
 	if (outcome_is_yes(SMTP_PHASE_MAIL, r->code))
 		return;
+	/*
+	 * Parting words that were waiting since an earlier message: this one
+	 * deserves a new connection. on_reply() gives it back.
+	 */
+	if (r->code == 421 && e->is_used)
+		return;
 	p->is_mail_refused = true;
 	e->needs_rset = true;
 	end_all(e, c->t, RCPT_OPEN, SMTP_PHASE_MAIL, r);

@@ -131,7 +131,6 @@ static void run_transaction(struct batch *b)
 	struct session *s = b->x->session;
 	struct smtp_event event;
 
-	agent_flush(b->x->agent); /* nothing finished waits for the server */
 	smtp_add(session_engine(s), &b->t);
 	while (!b->is_over) {
 		session_step(s);
@@ -320,6 +319,9 @@ static bool deliver_group(const struct batch *group, struct slice host,
 	for (size_t at = 0; at < n;) {
 		struct batch b = *group;
 
+		/* Nothing finished waits for the server. */
+		agent_job_say(x->agent, b.job);
+		agent_flush(x->agent);
 		if (!session_open(x->session, host, ret_outage))
 			return false;
 		b.t.n_rcpts = n - at;
