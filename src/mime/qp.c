@@ -139,6 +139,28 @@ static const char *put_run(struct qp_encoder *e, const char *p,
 	return q;
 }
 
+/* Gives out the bytes from p on that are encoded and fit the line. */
+static const char *put_coded_run(struct qp_encoder *e, const char *p,
+				 const char *end, struct str *out)
+{
+	char *to = out->p + out->len;
+	unsigned column = e->column;
+
+	do {
+		unsigned char c = (unsigned char)*p++;
+
+		to[0] = '=';
+		to[1] = hex_digits[c >> 4];
+		to[2] = hex_digits[c & 15];
+		to += 3;
+		column += 3;
+	} while (column <= BREAK_COLUMN && p < end &&
+		 classes[(unsigned char)*p] == CODED);
+	e->column = column;
+	out->len = (size_t)(to - out->p);
+	return p;
+}
+
 static const char *encode_next(struct qp_encoder *e, const char *p,
 			       const char *end, struct str *out)
 {
@@ -160,10 +182,8 @@ static const char *encode_next(struct qp_encoder *e, const char *p,
 	put_held(e, false, out);
 	put_break(e, out);
 	is_risky = e->column == 0 && (*p == 'F' || *p == '.');
-	if (class == CODED || (class == BLANK && e->is_narrow) || is_risky) {
-		put_coded(e, *p, out);
-		return p + 1;
-	}
+	if (class == CODED || (class == BLANK && e->is_narrow) || is_risky)
+		return put_coded_run(e, p, end, out);
 	return put_run(e, p, end, out);
 }
 
@@ -275,9 +295,10 @@ void qp_decode_begin(struct qp_decoder *d)
 
 static int hex_value(char c)
 {
-	if (ascii_is_digit(c))
+	if (c >= '0' && c <= '9')
 		return c - '0';
-	c = ascii_lower(c);
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
@@ -367,34 +388,12 @@ static bool take_held(struct qp_decoder *d, char c, struct str *out)
 	return false;
 }
 
-/* Where the bytes that mean something stand next, or the end. */
-struct marks {
-	const char *lf, *cr, *equals, *end;
-};
-
-static const char *find(const char *p, const char *end, char c)
+/* The first byte from p on that means something to the decoder. */
+static const char *find_mark(const char *p, const char *end)
 {
-	const char *at;
-
-	if (p == end || *p == c)
-		return p;
-	at = memchr(p, c, (size_t)(end - p));
-	return at != NULL ? at : end;
-}
-
-/* The next of the marks from p on. */
-static const char *next_mark(struct marks *m, const char *p)
-{
-	const char *next;
-
-	if (m->lf < p)
-		m->lf = find(p, m->end, '\n');
-	if (m->cr < p)
-		m->cr = find(p, m->end, '\r');
-	if (m->equals < p)
-		m->equals = find(p, m->lf, '=');
-	next = m->lf < m->cr ? m->lf : m->cr;
-	return m->equals < next ? m->equals : next;
+	while (p < end && *p != '=' && *p != '\n' && *p != '\r')
+		p++;
+	return p;
 }
 
 /* Gives out text; holds back the blanks at its end unless '=' follows. */
@@ -411,39 +410,61 @@ static void take_text(struct qp_decoder *d, const char *p, const char *stop,
 		hold_blank(d, *q, out);
 }
 
-/* Takes what begins with '=' at p; returns what comes next. */
-static const char *take_equals(struct qp_decoder *d, const char *p,
-			       const char *end, struct str *out)
+/* The byte that the three at p stand for; -1: none, or one with a meaning. */
+static int plain_coded(const char *p)
 {
-	int high = end - p > 2 ? hex_value(p[1]) : -1;
-	int low = high >= 0 ? hex_value(p[2]) : -1;
+	int byte;
 
-	if (low >= 0) {
-		give_coded(d, (char)(high * 16 + low), out);
-		return p + 3;
-	}
-	d->has_equals = true;
-	return p + 1;
+	if (p[0] != '=' || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+		return -1;
+	byte = hex_value(p[1]) * 16 + hex_value(p[2]);
+	return byte == '\r' || byte == '\n' || byte == '\0' ? -1 : byte;
 }
 
-static const char *decode_next(struct qp_decoder *d, struct marks *m,
-			       const char *p, struct str *out)
+/* Takes a run of =XX at p; returns what comes next, p if there is no run. */
+static const char *take_coded_run(struct qp_decoder *d, const char *p,
+				  const char *end, struct str *out)
+{
+	char bytes[64];
+	size_t n;
+	int byte;
+
+	do {
+		for (n = 0; n < sizeof(bytes) && end - p > 2; p += 3) {
+			byte = plain_coded(p);
+			if (byte < 0)
+				break;
+			bytes[n++] = (char)byte;
+			d->has_8bit |= byte >= 0x80;
+		}
+		if (n > 0)
+			give_text(d, bytes, n, out);
+	} while (n == sizeof(bytes));
+	return p;
+}
+
+static const char *decode_next(struct qp_decoder *d, const char *p,
+			       const char *end, struct str *out)
 {
 	const char *stop;
 
 	if (is_holding(d) && take_held(d, *p, out))
 		return p + 1;
-	stop = next_mark(m, p);
+	stop = find_mark(p, end);
 	if (stop > p)
-		take_text(d, p, stop, stop < m->end && *stop == '=', out);
-	if (stop == m->end)
+		take_text(d, p, stop, stop < end && *stop == '=', out);
+	if (stop < end && *stop == '=')
+		stop = take_coded_run(d, stop, end, out);
+	if (stop == end)
 		return stop;
 	if (*stop == '=')
-		return take_equals(d, stop, m->end, out);
-	if (*stop == '\n')
+		d->has_equals = true;
+	else if (*stop == '\n')
 		end_line(d, out);
-	else
+	else if (*stop == '\r')
 		d->had_cr = true;
+	else
+		return stop;
 	return stop + 1;
 }
 
@@ -453,7 +474,6 @@ enum { HELD_MAX = QP_TEXT_MAX + 4 };
 void qp_decode_push(struct qp_decoder *d, struct slice in, struct str *out)
 {
 	const char *p = in.p, *end = in.p + in.len;
-	struct marks m = { p, p, p, end };
 
 	if (in.len == 0)
 		return;
@@ -464,11 +484,8 @@ void qp_decode_push(struct qp_decoder *d, struct slice in, struct str *out)
 		d->has_8bit = charset_ascii_len(in) < in.len;
 	if (out != NULL)
 		str_reserve(out, in.len + HELD_MAX);
-	m.lf = find(p, end, '\n');
-	m.cr = find(p, end, '\r');
-	m.equals = find(p, m.lf, '=');
 	while (p < end)
-		p = decode_next(d, &m, p, out);
+		p = decode_next(d, p, end, out);
 	if (out != NULL)
 		out->p[out->len] = '\0';
 }
