@@ -80,6 +80,7 @@ struct smtp_engine {
 	struct command *body; /* the CMD_END whose content is being added */
 	bool needs_rset, is_quit_sent;
 	bool is_used; /* a transaction has ended on this connection */
+	const char *lost_reason, *lost_why; /* of smtp_lost() */
 	struct str out;
 	size_t out_taken;    /* bytes of out already sent */
 	uint64_t n_replies;  /* heard */
