@@ -2,9 +2,9 @@
  * conn.c - one connection.
  *
  * The socket stays blocking: a read that may wait is then one recv() with
- * SO_RCVTIMEO instead of poll() and read(). Writes use MSG_DONTWAIT. The
- * receive timeout is short (READ_SLICE) and renewed, so that a signal that
- * arrives just before recv() is noticed soon all the same.
+ * SO_RCVTIMEO instead of poll() and read(). Writes use MSG_DONTWAIT. No call
+ * waits for longer than WAIT_SLICE, so that a signal that arrives just before
+ * it is noticed soon all the same.
  */
 #include "net/conn.h"
 
@@ -12,7 +12,6 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -21,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_SLICE = 5000 }; /* milliseconds */
+enum { WAIT_SLICE = 1000 }; /* milliseconds */
 
 struct conn {
 	int fd;
-	int64_t receive_timeout; /* SO_RCVTIMEO as it is set now */
+	int receive_timeout; /* SO_RCVTIMEO as it is set now */
 	struct net_addr peer, local;
 };
 
@@ -37,16 +36,14 @@ int64_t conn_now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int poll_timeout(int64_t deadline)
+/* How long to wait at most, in milliseconds; 0 once the deadline has passed. */
+static int wait_ms(int64_t deadline)
 {
-	int64_t left;
+	int64_t left = deadline - conn_now();
 
-	if (deadline == INT64_MAX)
-		return -1;
-	left = deadline - conn_now();
 	if (left <= 0)
 		return 0;
-	return left > INT_MAX ? INT_MAX : (int)left;
+	return left < WAIT_SLICE ? (int)left : WAIT_SLICE;
 }
 
 /* Waits for a connect that is under way. Returns 0 or an errno value. */
@@ -57,16 +54,16 @@ static int finish_connect(int fd, int64_t deadline, bool (*should_stop)(void))
 	socklen_t len = sizeof(error);
 
 	for (;;) {
-		int n = poll(&p, 1, poll_timeout(deadline));
+		int n = poll(&p, 1, wait_ms(deadline));
 
 		if (n > 0)
 			break;
-		if (n == 0)
-			return ETIMEDOUT;
-		if (errno != EINTR)
+		if (n < 0 && errno != EINTR)
 			return errno;
 		if (should_stop != NULL && should_stop())
 			return EINTR;
+		if (conn_now() >= deadline)
+			return ETIMEDOUT;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return errno;
@@ -95,7 +92,7 @@ static void set_options(int fd, const struct net_addr *addr)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-int conn_dial(const struct net_addr *addr, unsigned timeout_ms,
+int conn_dial(const struct net_addr *addr, int64_t timeout_ms,
 	      bool (*should_stop)(void), struct conn **ret, struct err *err)
 {
 	int64_t deadline = conn_now() + timeout_ms;
@@ -138,10 +135,9 @@ void conn_close(struct conn *c)
 	free(c);
 }
 
-/* Makes the next recv() give up when the deadline or a slice has passed. */
-static int set_receive_timeout(struct conn *c, int64_t left)
+/* Makes the next recv() give up after `wanted` milliseconds. */
+static int set_receive_timeout(struct conn *c, int wanted)
 {
-	int64_t wanted = left < READ_SLICE ? left : READ_SLICE;
 	struct timeval tv = { .tv_sec = wanted / 1000,
 			      .tv_usec = wanted % 1000 * 1000 };
 
@@ -158,15 +154,14 @@ enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 {
 	str_reserve(to, max);
 	for (;;) {
-		int64_t left =
-		    deadline == INT64_MAX ? deadline : deadline - conn_now();
+		int wait = wait_ms(deadline);
 		ssize_t n;
 
-		if (left <= 0)
-			return CONN_TIMEOUT;
-		if (set_receive_timeout(c, left) < 0)
+		if (wait > 0 && set_receive_timeout(c, wait) < 0)
 			return CONN_FAILED;
-		n = recv(c->fd, to->p + to->len, max, 0);
+		/* What came in time is read even if we are late ourselves. */
+		n = recv(c->fd, to->p + to->len, max,
+			 wait > 0 ? 0 : MSG_DONTWAIT);
 		if (n > 0) {
 			to->len += (size_t)n;
 			to->p[to->len] = '\0';
@@ -178,10 +173,11 @@ enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 			return CONN_INTERRUPTED;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return CONN_FAILED;
-		if (left < READ_SLICE)
-			continue;
+		if (wait == 0)
+			return CONN_TIMEOUT;
 		/* A slice is over; a signal may have come before recv(). */
-		return CONN_INTERRUPTED;
+		if (wait == WAIT_SLICE)
+			return CONN_INTERRUPTED;
 	}
 }
 
@@ -212,11 +208,11 @@ enum conn_result conn_wait(struct conn *c, unsigned wanted, int other_fd,
 		p[0].events |= POLLIN;
 	if ((wanted & CONN_WRITABLE) != 0)
 		p[0].events |= POLLOUT;
-	n = poll(p, 2, poll_timeout(deadline));
+	n = poll(p, 2, wait_ms(deadline));
 	if (n < 0)
 		return errno == EINTR ? CONN_INTERRUPTED : CONN_FAILED;
 	if (n == 0)
-		return CONN_TIMEOUT;
+		return conn_now() < deadline ? CONN_INTERRUPTED : CONN_TIMEOUT;
 	/* An error or hang-up shows itself to whoever reads next. */
 	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 		ready |= CONN_READABLE;

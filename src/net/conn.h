@@ -2,7 +2,8 @@
  * conn.h - one connection: connect, read, write, wait, each with a deadline.
  *
  * Times are milliseconds of the monotonic clock (conn_now()). A wait ends
- * early when a signal arrives, so that its caller can look at its flags. TCP
+ * early when a signal arrives, so that its caller can look at its flags; and,
+ * since one may arrive just before the wait begins, about once a second. TCP
  * connections have TCP_NODELAY and SO_KEEPALIVE; UNIX sockets get no options.
  */
 #ifndef NET_CONN_H
@@ -19,10 +20,10 @@ int64_t conn_now(void);
 
 /*
  * Connects within timeout_ms. should_stop (may be NULL) is asked whenever a
- * signal came. *ret is given to the caller, who calls conn_close(). On
+ * signal may have come. *ret is given to the caller, who calls conn_close(). On
  * failure -1, err filled, its code the errno value (ETIMEDOUT, EINTR...).
  */
-MUST_USE int conn_dial(const struct net_addr *addr, unsigned timeout_ms,
+MUST_USE int conn_dial(const struct net_addr *addr, int64_t timeout_ms,
 		       bool (*should_stop)(void), struct conn **ret,
 		       struct err *err);
 
@@ -33,14 +34,15 @@ void conn_close(struct conn *c);
 enum conn_result {
 	CONN_OK,
 	CONN_TIMEOUT,	  /* the deadline has passed */
-	CONN_INTERRUPTED, /* a signal came */
+	CONN_INTERRUPTED, /* a signal came, or may have come */
 	CONN_END,	  /* the peer has closed */
 	CONN_FAILED	  /* errno tells why */
 };
 
 /*
  * Waits for bytes until the deadline, reads once and adds them, at most max,
- * to *to. One system call when bytes are there or come soon.
+ * to *to. What is there already is read even past the deadline. One system
+ * call when bytes are there or come soon.
  */
 MUST_USE enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 				    int64_t deadline);

@@ -77,7 +77,7 @@ static void pump(struct run *r)
 	while ((smtp_wants(r->engine) & SMTP_WANTS_BODY) != 0) {
 		r->body_of = smtp_body_owner(r->engine);
 		str_add(smtp_body_sink(r->engine), SLICE("x\r\n..\r\n"));
-		smtp_body_done(r->engine);
+		smtp_body_filled(r->engine, true);
 	}
 	if ((smtp_wants(r->engine) & SMTP_WANTS_WRITE) != 0) {
 		struct slice out = smtp_output(r->engine);
@@ -100,7 +100,7 @@ static void begin(struct run *r, uint8_t flags, uint8_t shape)
 		.no_esmtp = (flags & 2) != 0,
 		.esmtp_only_if_greeted = (flags & 4) != 0,
 		.no_pipelining = (flags & 8) != 0,
-		.window = 1 + (flags >> 4 & 3),
+		.window = 1 + ((unsigned)flags >> 4 & 3),
 		.helo_name = SLICE("client.example"),
 	};
 

@@ -1,0 +1,331 @@
+/*
+ * lookup_test.c - what is made of the name service's answers.
+ *
+ * The system's calls are replaced here by ones that answer from tables, so
+ * that no answer depends on the network of the machine.
+ */
+#include "net/lookup.h"
+
+#include "base/keyword.h"
+#include "base/test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* ---- a name service ------------------------------------------------------ */
+
+enum { ANSWERS_MAX = 8 };
+
+struct answer {
+	struct addrinfo info;
+	struct net_addr addr;
+};
+
+static struct {
+	/* What is answered: an error code, or literals. */
+	int code;
+	const char *literals[ANSWERS_MAX];
+	const char *canonical, *node; /* NULL: none, uname() fails */
+	struct ifaddrs *interfaces;   /* NULL: getifaddrs() fails */
+	/* What was asked. */
+	int asked, unfreed;
+	char name[300];
+	struct addrinfo hints;
+} service;
+
+static void service_clear(void)
+{
+	assert_int_equal(service.unfreed, 0);
+	memset(&service, 0, sizeof(service));
+}
+
+static struct addrinfo *answer_new(const char *literal, struct addrinfo *next)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+	struct err err;
+
+	assert_non_null(a);
+	/* "-" stands for an address of a family that nobody asked for. */
+	if (strcmp(literal, "-") == 0)
+		assert_int_equal(net_unix_addr(SLICE("/x"), &a->addr, &err), 0);
+	else
+		assert_int_equal(
+		    net_literal_parse(slice_of(literal), 7, &a->addr, &err), 0);
+	a->info = (struct addrinfo){
+		.ai_family = a->addr.u.any.sa_family,
+		.ai_addr = &a->addr.u.any,
+		.ai_addrlen = a->addr.len,
+		.ai_next = next,
+	};
+	return &a->info;
+}
+
+int getaddrinfo(const char *name, const char *port,
+		const struct addrinfo *hints, struct addrinfo **ret)
+{
+	struct addrinfo *list = NULL;
+	size_t n = 0;
+
+	service.asked++;
+	assert_null(port);
+	assert_true(strlen(name) < sizeof(service.name));
+	strcpy(service.name, name);
+	service.hints = *hints;
+	if (service.code != 0)
+		return service.code;
+	while (service.literals[n] != NULL)
+		n++;
+	while (n-- > 0)
+		list = answer_new(service.literals[n], list);
+	if (list != NULL && service.canonical != NULL)
+		list->ai_canonname = strdup(service.canonical);
+	service.unfreed += list != NULL;
+	*ret = list;
+	return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+	assert_non_null(list);
+	service.unfreed--;
+	while (list != NULL) {
+		struct addrinfo *next = list->ai_next;
+
+		free(list->ai_canonname);
+		free(list); /* the first member of a struct answer */
+		list = next;
+	}
+}
+
+int uname(struct utsname *u)
+{
+	if (service.node == NULL)
+		return -1;
+	memset(u, 0, sizeof(*u));
+	strncpy(u->nodename, service.node, sizeof(u->nodename) - 1);
+	return 0;
+}
+
+int getifaddrs(struct ifaddrs **ret)
+{
+	if (service.interfaces == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	service.unfreed++;
+	*ret = service.interfaces;
+	return 0;
+}
+
+void freeifaddrs(struct ifaddrs *list)
+{
+	assert_ptr_equal(list, service.interfaces);
+	service.unfreed--;
+}
+
+/* ---- looking up --------------------------------------------------------- */
+
+/* All addresses as "ADDR PORT" lines. */
+static void print_all(const struct net_addr *addrs, size_t n, struct str *to)
+{
+	for (size_t i = 0; i < n; i++) {
+		net_addr_print(to, &addrs[i]);
+		str_addf(to, " %u\n", (unsigned)net_addr_port(&addrs[i]));
+	}
+}
+
+static void check_lookup(enum lookup_verdict verdict, const char *want)
+{
+	struct arena *a = arena_new();
+	struct lookup found = net_lookup(SLICE("mx.example"), 2525, a);
+	struct str text = STR_INIT;
+
+	assert_int_equal(found.verdict, verdict);
+	assert_int_equal(found.detail[0] != '\0', service.code != 0);
+	print_all(found.addrs, found.n, &text);
+	assert_slice_is(str_slice(&text), want);
+	assert_string_equal(service.name, "mx.example");
+	/* Else each address would come once a kind of socket. */
+	assert_int_equal(service.hints.ai_socktype, SOCK_STREAM);
+	str_done(&text);
+	arena_free(a);
+	service_clear();
+}
+
+static void test_ipv4_comes_first_and_each_address_gets_the_port(void **state)
+{
+	static const char *const literals[] = { "[IPv6:2001:db8::2]",
+						"[192.0.2.9]",
+						"[IPv6:2001:db8::1]",
+						"[192.0.2.1]:99" };
+
+	(void)state;
+	memcpy(service.literals, literals, sizeof(literals));
+	check_lookup(LOOKUP_OK, "192.0.2.9 2525\n"
+				"192.0.2.1 2525\n"
+				"ipv6 2001:db8::2 2525\n"
+				"ipv6 2001:db8::1 2525\n");
+}
+
+static void test_every_answer_of_the_resolver_has_a_verdict(void **state)
+{
+	static const struct {
+		int code;
+		enum lookup_verdict want;
+	} rows[] = {
+		{ EAI_AGAIN, LOOKUP_AGAIN },
+		{ EAI_NODATA, LOOKUP_NO_DATA },
+		{ EAI_ADDRFAMILY, LOOKUP_NO_DATA },
+		{ EAI_NONAME, LOOKUP_NO_NAME },
+		/* What tells of our own trouble says nothing of the name. */
+		{ EAI_FAIL, LOOKUP_FAILED },
+		{ EAI_SYSTEM, LOOKUP_FAILED },
+		{ EAI_MEMORY, LOOKUP_FAILED },
+		{ EAI_FAMILY, LOOKUP_FAILED },
+		{ EAI_SERVICE, LOOKUP_FAILED },
+		{ EAI_BADFLAGS, LOOKUP_FAILED },
+		{ EAI_OVERFLOW, LOOKUP_FAILED },
+		{ -12345, LOOKUP_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		service.code = rows[i].code;
+		check_lookup(rows[i].want, "");
+	}
+}
+
+static void test_name_without_usable_address_has_no_data(void **state)
+{
+	(void)state;
+	service.literals[0] = "-";
+	check_lookup(LOOKUP_NO_DATA, "");
+	service.literals[0] = "-";
+	service.literals[1] = "[192.0.2.1]";
+	check_lookup(LOOKUP_OK, "192.0.2.1 2525\n");
+}
+
+static void test_impossible_names_are_not_asked_for(void **state)
+{
+	struct arena *a = arena_new();
+	struct slice names[] = { SLICE(""), SLICE("a\0.example"), SLICE("\0") };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct lookup found = net_lookup(names[i], 25, a);
+
+		assert_int_equal(found.verdict, LOOKUP_NO_NAME);
+		assert_int_equal(found.n, 0);
+		assert_non_null(found.detail);
+	}
+	assert_int_equal(service.asked, 0);
+	arena_free(a);
+}
+
+/* ---- this host ---------------------------------------------------------- */
+
+static void test_own_addresses_are_those_of_all_interfaces(void **state)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = 7 };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = 7 };
+	struct sockaddr packet = { .sa_family = AF_PACKET };
+	struct ifaddrs list[] = {
+		{ .ifa_next = &list[1], .ifa_addr = &packet },
+		{ .ifa_next = &list[2], .ifa_addr = NULL },
+		{ .ifa_next = &list[3], .ifa_addr = (void *)&v4 },
+		{ .ifa_next = NULL, .ifa_addr = (void *)&v6 },
+	};
+	struct arena *a = arena_new();
+	struct str text = STR_INIT;
+	struct net_addr *own;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(inet_pton(AF_INET, "192.0.2.1", &v4.sin_addr), 1);
+	assert_int_equal(inet_pton(AF_INET6, "fe80::1", &v6.sin6_addr), 1);
+	service.interfaces = list;
+	n = net_own_addresses(a, &own);
+	print_all(own, n, &text);
+	assert_slice_is(str_slice(&text), "192.0.2.1 0\nipv6 fe80::1 0\n");
+	str_done(&text);
+	arena_free(a);
+	service_clear();
+}
+
+static void test_unknown_own_addresses_are_none(void **state)
+{
+	struct arena *a = arena_new();
+	struct net_addr other, *own = &other;
+
+	(void)state;
+	assert_int_equal(net_own_addresses(a, &own), 0);
+	assert_null(own);
+	arena_free(a);
+}
+
+static void check_own_name(const char *want, int asked)
+{
+	struct arena *a = arena_new();
+
+	assert_slice_is(net_own_name(a), want);
+	assert_int_equal(service.asked, asked);
+	arena_free(a);
+	service_clear();
+}
+
+static void test_own_name_with_a_dot_is_taken_as_it_is(void **state)
+{
+	(void)state;
+	service.node = "mail.example.org";
+	service.literals[0] = "[192.0.2.1]";
+	service.canonical = "other.example.org";
+	check_own_name("mail.example.org", 0);
+}
+
+static void test_own_name_without_a_dot_is_made_canonical(void **state)
+{
+	(void)state;
+	service.node = "mail";
+	service.literals[0] = "[192.0.2.1]";
+	service.canonical = "mail.example.org";
+	check_own_name("mail.example.org", 1);
+	service.node = "mail";
+	service.literals[0] = "[192.0.2.1]";
+	check_own_name("mail", 1);
+	service.node = "mail";
+	service.code = EAI_NONAME;
+	check_own_name("mail", 1);
+}
+
+static void test_host_without_a_name_has_none(void **state)
+{
+	(void)state;
+	check_own_name("", 0);
+	service.node = "";
+	check_own_name("", 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_ipv4_comes_first_and_each_address_gets_the_port),
+		cmocka_unit_test(
+		    test_every_answer_of_the_resolver_has_a_verdict),
+		cmocka_unit_test(test_name_without_usable_address_has_no_data),
+		cmocka_unit_test(test_impossible_names_are_not_asked_for),
+		cmocka_unit_test(
+		    test_own_addresses_are_those_of_all_interfaces),
+		cmocka_unit_test(test_unknown_own_addresses_are_none),
+		cmocka_unit_test(test_own_name_with_a_dot_is_taken_as_it_is),
+		cmocka_unit_test(test_own_name_without_a_dot_is_made_canonical),
+		cmocka_unit_test(test_host_without_a_name_has_none),
+	};
+
+	return TEST_RUN(tests);
+}
