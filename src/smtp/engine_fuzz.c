@@ -114,7 +114,7 @@ static void begin(struct run *r, uint8_t flags, uint8_t shape)
 		m->t.size = 10;
 		m->t.owner = m;
 		m->t.rcpts = m->rcpts;
-		m->t.n_rcpts = 1 + (shape >> (2 * i) & 3) % RCPTS;
+		m->t.n_rcpts = 1 + ((unsigned)shape >> (2 * i) & 3) % RCPTS;
 		for (size_t k = 0; k < m->t.n_rcpts; k++)
 			m->rcpts[k].path = SLICE("r@c.example");
 		smtp_add(r->engine, &m->t);
