@@ -1,15 +1,13 @@
-"""
+r"""
 dialogue - an SMTP dialogue as a text file, played by the server of smtpd.py.
 
     # a comment; empty lines are skipped
     S: 220 test.example ESMTP       lines sent (CRLF is added)
-    C: /EHLO .*/                    a line expected: a regex for the whole line
-    S: 250-test.example
-    S: 250 PIPELINING
+    C: /EHLO .*/                    a line expected: a regex for all of it,
     C: MAIL FROM:<a@example.net>    or its exact text
-    C*: /\\./                        lines skipped, up to one that fits
-    S\\: 250 ok\\r\\n250 la            bytes sent as they are, with \\r \\n \\t \\\\
-                                    \\xHH for themselves
+    C*: /\./                        lines skipped, up to one that fits
+    S\: 250 ok\r\n250 la            bytes sent as they are; \r \n \t \\ and
+                                    \xHH stand for one byte
     X: wait 0.2                     seconds
     X: close                        or: reset; silent (read, answer nothing)
     X: eof                          the client must have closed

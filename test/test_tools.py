@@ -237,7 +237,8 @@ def test_fnsize_refuses_exceptions_without_need(tree, entry, told):
 
 
 def outcomes(text):
-    return [(r.name, r.outcome) for r in load("results.py").read_tap(text, "t")]
+    found = load("results.py").read_tap(text, "t")
+    return [(r.name, r.outcome) for r in found]
 
 
 @pytest.mark.parametrize("text,want", [
@@ -409,6 +410,8 @@ LINT_BREACHES = {
         ("man/submit.8", ".Dd today\n.Dt SUBMIT 8\n.Os\n.Sh DESCRIPTION\n"),
     "every program and manual is installed, every program has a manual":
         ("man/zmailer.txt", "a manual that is none\n"),
+    "every script can be parsed, Python within 79 columns":
+        ("demo/run", "#!/bin/sh\nif true; then\n"),
     "no trailing blanks, no CR, a newline at the end of every file":
         ("README.md", "text \n"),
     "nothing unfinished, no path of somebody's machine":
@@ -424,6 +427,15 @@ def test_lint_refuses(tree, linted, check):
     name = LINT_BREACHES[check][0].rsplit("/", 1)[-1]
     assert any(line.startswith("# ") and name in line
                for line in out.splitlines())
+
+
+@pytest.mark.parametrize("text,told", [
+    ("def f(:\n", "x.py:1: "), ("x = 1" + " " * 75 + "# far\n", "columns")])
+def test_lint_refuses_python(tree, linted, text, told):
+    tree.write("test/x.py", text)
+    out, failed = linted()
+    assert failed == ["every script can be parsed, Python within 79 columns"]
+    assert told in out
 
 
 @pytest.mark.parametrize("text", [

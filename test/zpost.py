@@ -43,8 +43,8 @@ from spoolfile import (DLine, Field, Group, Job, Notary, Rcpt, RcptRef,
 
 __all__ = ["DEADLINE", "ROOT", "Agent", "Output", "Report", "Silence",
            "bin_dir", "is_sanitized", "program", "wait_for", "DLine", "Field",
-           "Group", "Job", "Notary", "Rcpt", "RcptRef", "Sender", "read_fields",
-           "to_bytes", "to_text", "Postoffice", "SANITIZERS"]
+           "Group", "Job", "Notary", "Rcpt", "RcptRef", "Sender",
+           "read_fields", "to_bytes", "to_text", "Postoffice", "SANITIZERS"]
 
 HASH_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -64,6 +64,7 @@ void agent_catch_signals(void)
 		sigaction(caught[i], &act, NULL);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 bool agent_is_interrupted(void)

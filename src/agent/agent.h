@@ -92,8 +92,9 @@ void agent_flush(struct agent *a);
 
 /*
  * Signals: INT, TERM, HUP and QUIT, each unless it was ignored at start, set
- * a flag that agent_is_interrupted() shows; PIPE is ignored. A system call
- * that waits then returns EINTR. Called once by prog.
+ * a flag that agent_is_interrupted() shows; PIPE and XFSZ are ignored, since
+ * the write that raises them fails as well. A system call that waits then
+ * returns EINTR. Called once by prog.
  */
 void agent_catch_signals(void);
 bool agent_is_interrupted(void);

@@ -44,6 +44,13 @@ static void job_comment(struct agent *a, struct agent_job *job,
 	str_done(&text);
 }
 
+/* Says what is wrong with the job. */
+static void complain(struct agent *a, struct agent_job *job,
+		     const struct err *err)
+{
+	job_comment(a, job, "%.*s: %s", SLICE_ARG(job->name.name), err->text);
+}
+
 /* ---- opening ----------------------------------------------------------- */
 
 /* What the first read of a control file asks for; most files are smaller. */
@@ -137,8 +144,10 @@ static bool take_rcpts(struct agent *a, struct agent_job *job,
 		case LOCK_BUSY:
 			continue;
 		case LOCK_ERROR:
-			job_comment(a, job, "%.*s: %s",
-				    SLICE_ARG(job->name.name), err.text);
+			complain(a, job, &err);
+			/* One that nobody can lock must not hinder others. */
+			if (!r->has_pid_slot)
+				continue;
 			return false;
 		}
 		if (!has_host && request->select == AGENT_SELECT_STICKY) {
@@ -182,16 +191,13 @@ static void settle_without_message(struct agent *a, struct agent_job *job,
 	agent_job_settle_rest(a, job, &d);
 }
 
-static bool open_message(struct agent *a, struct agent_job *job)
+static bool open_message(struct agent *a, struct agent_job *job,
+			 const char *path)
 {
-	enum message_verdict verdict = MESSAGE_UNREADABLE;
-	const char *path;
 	struct err err;
+	enum message_verdict verdict =
+	    message_open(path, job->ctl.body_offset, &job->message, &err);
 
-	if (jobname_message_path(&job->name, job->ctl.message_name, job->arena,
-				 &path, &err) == 0)
-		verdict = message_open(path, job->ctl.body_offset,
-				       &job->message, &err);
 	if (verdict == MESSAGE_OK) {
 		spoolid_print(&job->spool_id, job->message.inode,
 			      job->message.mtime, job->message.mtime_ns);
@@ -201,8 +207,9 @@ static bool open_message(struct agent *a, struct agent_job *job)
 	return false;
 }
 
-/* Reads and understands the control file. */
-static enum agent_open load(struct agent *a, struct agent_job *job)
+/* Reads and understands the control file; finds the message file's path. */
+static enum agent_open load(struct agent *a, struct agent_job *job,
+			    const char **ret_path)
 {
 	const struct agent_options *o = agent_options(a);
 	struct err err;
@@ -217,7 +224,11 @@ static enum agent_open load(struct agent *a, struct agent_job *job)
 	}
 	switch (ctl_parse(str_slice(&job->text), job->arena, &job->ctl, &err)) {
 	case CTL_OK:
-		return AGENT_OPENED;
+		if (jobname_message_path(&job->name, job->ctl.message_name,
+					 job->arena, ret_path, &err) == 0)
+			return AGENT_OPENED;
+		complain(a, job, &err);
+		break;
 	case CTL_UNSUPPORTED:
 		job_comment(a, job,
 			    "Unsupported SCHEDULER file format flags seen: "
@@ -225,8 +236,7 @@ static enum agent_open load(struct agent *a, struct agent_job *job)
 			    job->ctl.flags, SLICE_ARG(job->name.name));
 		return AGENT_UNKNOWN_FORMAT;
 	case CTL_REFUSED:
-		job_comment(a, job, "%.*s: %s", SLICE_ARG(job->name.name),
-			    err.text);
+		complain(a, job, &err);
 		break;
 	case CTL_TURN:
 		break;
@@ -238,6 +248,7 @@ enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 			       const struct agent_request *request)
 {
 	enum agent_open verdict;
+	const char *message_path;
 	struct slice name;
 	struct err err;
 
@@ -250,12 +261,12 @@ enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 			    SLICE_ARG(name), err.text);
 		return AGENT_RESYNC;
 	}
-	verdict = load(a, job);
+	verdict = load(a, job, &message_path);
 	if (verdict != AGENT_OPENED)
 		return verdict;
 	if (!take_rcpts(a, job, request) || job->n_rcpts == 0)
 		return AGENT_RESYNC; /* close() defers what was taken */
-	return open_message(a, job) ? AGENT_OPENED : AGENT_RESYNC;
+	return open_message(a, job, message_path) ? AGENT_OPENED : AGENT_RESYNC;
 }
 
 size_t agent_job_group(const struct agent_job *job, size_t *at)
@@ -326,7 +337,10 @@ static void collect_dlines(struct agent *a, struct agent_job *job,
 	}
 }
 
-/* The control file cannot take a result: what failed is put off. */
+/*
+ * The control file cannot take a result: what failed is put off. Any other
+ * result needs nothing of the file but its mark.
+ */
 static struct diag unwritten(struct agent_job *job, const struct diag *d,
 			     const char *why)
 {
@@ -338,7 +352,7 @@ static struct diag unwritten(struct agent_job *job, const struct diag *d,
 				    "written)"),
 	};
 
-	if (fate_is_success(d->fate))
+	if (d->fate != FATE_FAILED)
 		return *d;
 	put_off.text =
 	    arena_printf(job->arena, "%s: %.*s", why, SLICE_ARG(d->text));
@@ -421,10 +435,14 @@ void agent_job_settle_rest(struct agent *a, struct agent_job *job,
 {
 	struct agent_outcome *all =
 	    arena_array(job->arena, job->n_rcpts, sizeof(*all));
+	size_t n = 0;
 
 	for (size_t i = 0; i < job->n_rcpts; i++)
-		all[i] = (struct agent_outcome){ .rcpt = i, .diag = diag };
-	agent_job_settle(a, job, all, job->n_rcpts);
+		if (!job->rcpts[i].is_settled)
+			all[n++] =
+			    (struct agent_outcome){ .rcpt = i, .diag = diag };
+	if (n > 0)
+		agent_job_settle(a, job, all, n);
 }
 
 void agent_job_say(struct agent *a, struct agent_job *job)

@@ -54,11 +54,13 @@ struct agent_request {
 };
 
 /*
- * Opens and locks a job. Complaints are added to the job's out as comments. A
- * missing or irregular message file fails every recipient here and now (their
- * reports are in the job's out) and gives AGENT_RESYNC; one that cannot be
- * read defers them likewise. *job must be zero or closed before; whatever is
- * returned, agent_job_close() must follow.
+ * Opens and locks a job. Complaints are added to the job's out as comments; a
+ * control file that is refused is not touched. A recipient of the ancient
+ * form, which cannot be locked, is left alone. A missing or irregular message
+ * file fails every recipient here and now (their reports are in the job's
+ * out) and gives AGENT_RESYNC; one that cannot be read defers them likewise.
+ * *job must be zero or closed before; whatever is returned, agent_job_close()
+ * must follow.
  */
 enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 			       const struct agent_request *request);

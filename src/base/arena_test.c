@@ -89,6 +89,30 @@ static void test_copies_are_whole_and_end_in_nul(void **state)
 	arena_free(a);
 }
 
+static void test_copies_keep_their_nul_beside_others(void **state)
+{
+	struct slice text = SLICE("0123456789abcdef0123456789abcdef");
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		char *dirt = arena_alloc(a, 4096);
+		struct slice copies[33], prints[33];
+
+		memset(dirt, 'x', 4096);
+		arena_reset(a);
+		for (size_t n = 0; n <= text.len; n++) {
+			copies[n] = arena_dup(a, slice_head(text, n));
+			prints[n] = arena_printf(a, "%.*s", (int)n, text.p);
+		}
+		for (size_t n = 0; n <= text.len; n++) {
+			assert_int_equal(strlen(copies[n].p), n);
+			assert_int_equal(strlen(prints[n].p), n);
+		}
+	}
+	arena_free(a);
+}
+
 static void test_formatted_text_of_any_length(void **state)
 {
 	struct arena *a = arena_new();
@@ -143,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_pieces_are_cleared_aligned_and_distinct),
 		cmocka_unit_test(test_warm_arena_hands_out_one_block),
 		cmocka_unit_test(test_copies_are_whole_and_end_in_nul),
+		cmocka_unit_test(test_copies_keep_their_nul_beside_others),
 		cmocka_unit_test(test_formatted_text_of_any_length),
 		cmocka_unit_test(test_arrays_and_objects_are_cleared),
 		cmocka_unit_test(test_freeing_nothing_is_allowed),

@@ -15,6 +15,8 @@ static void test_failing_fills_text_and_gives_minus_one(void **state)
 	(void)state;
 	assert_int_equal(FAIL(&err, "%s:%d: bad", "file", 7), -1);
 	assert_string_equal(err.text, "file:7: bad");
+	assert_int_equal(FAIL(&err, "short"), -1);
+	assert_string_equal(err.text, "short");
 	assert_int_equal(err.code, 0);
 }
 

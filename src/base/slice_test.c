@@ -61,11 +61,14 @@ static void test_bytes_are_compared_nul_and_all(void **state)
 	assert_false(slice_eq(SLICE("abc"), SLICE("aBc")));
 	assert_true(slice_eq_nocase(SLICE("a\0B"), SLICE("A\0b")));
 	assert_false(slice_eq_nocase(SLICE("ab"), SLICE("abc")));
+	assert_false(slice_eq_nocase(SLICE("abX"), SLICE("ABy")));
 	assert_true(slice_starts(SLICE("abc"), SLICE("ab")));
 	assert_true(slice_starts(SLICE("abc"), SLICE("")));
 	assert_false(slice_starts(SLICE("abc"), SLICE("aB")));
 	assert_false(slice_starts(SLICE("ab"), SLICE("abc")));
+	assert_true(slice_starts(SLICE("abc"), SLICE("abc")));
 	assert_true(slice_starts_nocase(SLICE("aBc"), SLICE("Ab")));
+	assert_true(slice_starts_nocase(SLICE("aBc"), SLICE("AbC")));
 	assert_false(slice_starts_nocase(SLICE("aB"), SLICE("Abc")));
 }
 

@@ -98,6 +98,7 @@ static void test_string_grows_byte_by_byte(void **state)
 	(void)state;
 	for (size_t i = 0; i < 100000; i++) {
 		str_addc(&s, (char)('a' + i % 26));
+		assert_true(s.len < s.cap);
 		moves += s.cap != cap;
 		cap = s.cap;
 	}

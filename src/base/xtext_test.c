@@ -31,6 +31,19 @@ static void test_each_byte_is_encoded_by_the_rule(void **state)
 	}
 }
 
+static void test_text_is_encoded_byte_after_byte(void **state)
+{
+	struct str got = STR_INIT;
+
+	(void)state;
+	str_adds(&got, "ENVID=");
+	xtext_encode(&got, SLICE("a b+c=\0\377~"));
+	assert_slice_is(str_slice(&got), "ENVID=a+20b+2Bc+3D+00+FF~");
+	xtext_encode(&got, SLICE(""));
+	assert_slice_is(str_slice(&got), "ENVID=a+20b+2Bc+3D+00+FF~");
+	str_done(&got);
+}
+
 static void test_valid_text_is_decoded(void **state)
 {
 	static const struct {
@@ -107,6 +120,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_byte_is_encoded_by_the_rule),
+		cmocka_unit_test(test_text_is_encoded_byte_after_byte),
 		cmocka_unit_test(test_valid_text_is_decoded),
 		cmocka_unit_test(test_invalid_text_is_refused_and_adds_nothing),
 		cmocka_unit_test(test_nul_is_a_byte_like_others),

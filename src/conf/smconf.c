@@ -71,33 +71,33 @@ static int read_entry(struct slice rest, const char *file, struct arena *a,
 	return 0;
 }
 
-int smconf_find(struct slice text, const char *file, struct slice mailer,
+int smconf_find(struct smconf_source source, struct slice mailer,
 		struct arena *a, struct smconf_mailer *ret, struct err *err)
 {
 	struct smconf_mailer m = { 0 };
 	struct slice line;
 
-	while (slice_cut(&text, '\n', &line)) {
+	while (slice_cut(&source.text, '\n', &line)) {
 		m.line++;
 		if (line.len > 0 && line.p[line.len - 1] == '\r')
 			line.len--;
 		if (is_ignored(line) || !slice_word(&line, &m.name) ||
 		    !slice_eq(m.name, mailer))
 			continue;
-		if (read_entry(line, file, a, &m, err) < 0)
+		if (read_entry(line, source.file, a, &m, err) < 0)
 			return -1;
 		*ret = m;
 		return 0;
 	}
 	return FAIL(err, "mailer '%.*s' not found in %s", SLICE_ARG(mailer),
-		    file);
+		    source.file);
 }
 
 int smconf_load(const char *file, struct slice mailer, struct arena *a,
 		struct smconf_mailer *ret, struct err *err)
 {
 	struct str text = STR_INIT;
-	struct slice kept;
+	struct smconf_source kept = { .file = file };
 	struct stat st;
 	int r = -1, how = -1;
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -114,8 +114,8 @@ int smconf_load(const char *file, struct slice mailer, struct arena *a,
 			      (int)SMCONF_FILE_MAX);
 		goto out;
 	}
-	kept = arena_dup(a, str_slice(&text));
-	r = smconf_find(kept, file, mailer, a, ret, err);
+	kept.text = arena_dup(a, str_slice(&text));
+	r = smconf_find(kept, mailer, a, ret, err);
 out:
 	fd_close(fd);
 	str_done(&text);

@@ -21,14 +21,20 @@ struct smconf_mailer {
 	unsigned line;	    /* where the entry stands */
 };
 
+/* A configuration's text, and the name of its file for messages. */
+struct smconf_source {
+	struct slice text;
+	const char *file;
+};
+
 /*
  * Finds the first entry of `mailer` in a configuration's text. Returns 0 and
- * fills *ret (slices borrowed from text, array in a); -1 with err naming file
- * and line if there is no such entry or it lacks a field.
+ * fills *ret (slices borrowed from the text, array in a); -1 with err naming
+ * file and line if there is no such entry or it lacks a field.
  */
-MUST_USE int smconf_find(struct slice text, const char *file,
-			 struct slice mailer, struct arena *a,
-			 struct smconf_mailer *ret, struct err *err);
+MUST_USE int smconf_find(struct smconf_source source, struct slice mailer,
+			 struct arena *a, struct smconf_mailer *ret,
+			 struct err *err);
 
 /* Reads the file and finds the entry; what it borrows lives in a. */
 MUST_USE int smconf_load(const char *file, struct slice mailer, struct arena *a,

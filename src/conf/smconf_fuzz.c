@@ -23,7 +23,8 @@ FUZZ(data, size)
 	struct err err;
 
 	if (slice_cut(&text, '\n', &mailer) &&
-	    smconf_find(text, "F", mailer, a, &m, &err) == 0) {
+	    smconf_find((struct smconf_source){ text, "F" }, mailer, a, &m,
+			&err) == 0) {
 		FUZZ_CHECK(slice_eq(m.name, mailer));
 		FUZZ_CHECK(m.argc > 0 && m.line > 0);
 		check_word(text, m.name);

@@ -29,6 +29,15 @@ static const char examples[] =
     "smsgw\tnS\t${MAILBIN}/sms-gw\tsms-gw $g $u\n"
     "uucp\tn\t/never\tthe first entry of a name wins\n";
 
+/* Finds a mailer in a text that is called F. */
+static int find(struct slice text, struct slice mailer, struct arena *a,
+		struct smconf_mailer *ret, struct err *err)
+{
+	struct smconf_source source = { text, "F" };
+
+	return smconf_find(source, mailer, a, ret, err);
+}
+
 static void test_manual_examples_parse(void **state)
 {
 	static const struct {
@@ -53,9 +62,8 @@ static void test_manual_examples_parse(void **state)
 		struct smconf_mailer m;
 		struct err err;
 
-		assert_int_equal(smconf_find(slice_of(examples), "sm.conf",
-					     slice_of(rows[i].mailer), a, &m,
-					     &err),
+		assert_int_equal(find(slice_of(examples),
+				      slice_of(rows[i].mailer), a, &m, &err),
 				 0);
 		assert_slice_is(m.name, rows[i].mailer);
 		assert_slice_is(m.flags, rows[i].flags);
@@ -92,9 +100,8 @@ static void test_errors_name_file_and_line(void **state)
 		struct smconf_mailer m;
 		struct err err;
 
-		assert_int_equal(smconf_find(slice_of(rows[i].text), "F",
-					     slice_of(rows[i].mailer), a, &m,
-					     &err),
+		assert_int_equal(find(slice_of(rows[i].text),
+				      slice_of(rows[i].mailer), a, &m, &err),
 				 -1);
 		assert_string_equal(err.text, rows[i].want);
 		arena_free(a);
@@ -108,9 +115,8 @@ static void test_bad_line_of_another_mailer_is_passed_over(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(smconf_find(SLICE("lonely\nx -\nb\tn  /p b"), "F",
-				     SLICE("b"), a, &m, &err),
-			 0);
+	assert_int_equal(
+	    find(SLICE("lonely\nx -\nb\tn  /p b"), SLICE("b"), a, &m, &err), 0);
 	assert_slice_is(m.path, "/p");
 	assert_int_equal(m.argc, 1);
 	arena_free(a);
@@ -124,8 +130,7 @@ static void test_nul_in_a_word_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    smconf_find(SLICE("b - /p b x\0y\n"), "F", SLICE("b"), a, &m, &err),
-	    -1);
+	    find(SLICE("b - /p b x\0y\n"), SLICE("b"), a, &m, &err), -1);
 	assert_string_equal(err.text, "F:1: mailer 'b': a NUL in the line");
 	arena_free(a);
 }
@@ -137,9 +142,8 @@ static void test_carriage_return_at_line_end_is_dropped(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(smconf_find(SLICE("\r\nb - /p b $u\r\n"), "F",
-				     SLICE("b"), a, &m, &err),
-			 0);
+	assert_int_equal(
+	    find(SLICE("\r\nb - /p b $u\r\n"), SLICE("b"), a, &m, &err), 0);
 	assert_slice_is(m.argv[1], "$u");
 	arena_free(a);
 }
@@ -158,8 +162,7 @@ static void test_any_number_of_words_and_any_length(void **state)
 	str_addc(&text, ' ');
 	for (unsigned i = 0; i < 20000; i++)
 		str_addc(&text, 'x');
-	assert_int_equal(
-	    smconf_find(str_slice(&text), "F", SLICE("b"), a, &m, &err), 0);
+	assert_int_equal(find(str_slice(&text), SLICE("b"), a, &m, &err), 0);
 	assert_int_equal(m.argc, 5002);
 	assert_slice_is(m.argv[5000], "word4999");
 	assert_int_equal(m.argv[5001].len, 20000);

@@ -119,12 +119,20 @@ static void add_cr(struct wire *w, struct str *out)
 		end_line(w, out);
 }
 
+/* A line of which nothing is left would end the header too early. */
+static bool is_empty_header_line(const struct wire *w)
+{
+	unsigned both = WIRE_CRLF | WIRE_HEADER;
+
+	return (w->flags & both) == both && w->at_bol && w->from_len == 0;
+}
+
 static void add_lf(struct wire *w, struct str *out)
 {
 	bool is_ended = w->had_cr && !(w->flags & WIRE_HEADER);
 
 	w->had_cr = false;
-	if (!is_ended)
+	if (!is_ended && !is_empty_header_line(w))
 		end_line(w, out);
 }
 

@@ -5,8 +5,9 @@
  * With WIRE_CRLF the output never holds CR or LF except in CRLF, whatever the
  * input holds: in a body CR LF is one line end, and any other CR is a line
  * end too, made before dots are doubled; in a header (WIRE_HEADER) CR is
- * removed, never a new line. NUL is removed first of all, so that none can
- * hide what stands around it. With WIRE_DOTS a '.' at the start of an output
+ * removed, never a new line, and a line of which nothing is left is left out:
+ * it would end the header. NUL is removed first of all, so that none can hide
+ * what stands around it. With WIRE_DOTS a '.' at the start of an output
  * line is doubled (RFC 5321 4.5.2). With WIRE_FROM a line that begins with
  * "From " gets a '>' in front. Without WIRE_CRLF line ends stay LF and every
  * other byte, CR and NUL included, passes unchanged.

@@ -46,6 +46,12 @@ static void add_line(struct str *out, struct slice line, unsigned flags)
 	str_adds(out, flags & WIRE_CRLF ? "\r\n" : "\n");
 }
 
+/* An empty line would end the header. */
+static bool is_left_out(struct slice line, unsigned flags)
+{
+	return line.len == 0 && (flags & WIRE_CRLF) && (flags & WIRE_HEADER);
+}
+
 static struct str reference(struct slice in, unsigned flags)
 {
 	struct str out = STR_INIT, text = STR_INIT, no_nul = STR_INIT;
@@ -60,7 +66,8 @@ static struct str reference(struct slice in, unsigned flags)
 	}
 	rest = str_slice(&text);
 	while (rest.len > 0 && slice_cut(&rest, '\n', &line))
-		add_line(&out, line, flags);
+		if (!is_left_out(line, flags))
+			add_line(&out, line, flags);
 	str_done(&no_nul);
 	str_done(&text);
 	return out;
@@ -257,8 +264,10 @@ static void test_cr_in_header_is_removed(void **state)
 		  "Subject: a\r\nTo: b\r\n" },
 		{ WIRE_CRLF | WIRE_HEADER, IN("Subject: a\r"),
 		  "Subject: a\r\n" },
-		{ WIRE_CRLF | WIRE_HEADER, IN("\r\r\r\n"), "\r\n" },
+		{ WIRE_CRLF | WIRE_HEADER, IN("\r\r\r\n"), "" },
 		{ WIRE_CRLF | WIRE_HEADER, IN("\r"), "" },
+		{ WIRE_CRLF | WIRE_HEADER, IN("a: b\n\r\n\0\nc: d\n"),
+		  "a: b\r\nc: d\r\n" },
 		{ WIRE_CRLF | WIRE_HEADER, IN("a\r\r\rb\n"), "ab\r\n" },
 		{ WIRE_CRLF | WIRE_HEADER | WIRE_DOTS, IN("a: b\r.\r\n"),
 		  "a: b.\r\n" },
@@ -578,6 +587,7 @@ static void test_room_is_made_for_any_growth(void **state)
 	static const char growing[] = "\n\n\n\n.\n.\n.\nFrom \nFrom \nFrom"
 				      "\nFrom \n\n.\n\nFrom \nFrom\n.\nFrom";
 	struct str lines = STR_INIT;
+	size_t len;
 
 	(void)state;
 	for (size_t n = 0; n < 300; n++) {
@@ -585,8 +595,28 @@ static void test_room_is_made_for_any_growth(void **state)
 		check_room(n, slice_of(growing), true);
 		str_addc(&lines, '\n');
 		check_room(0, str_slice(&lines), true);
+		len = lines.len;
+		str_adds(&lines,
+			 "one run that is longer than the extra room\n");
+		check_room(0, str_slice(&lines), true);
+		str_cut(&lines, len);
 	}
 	str_done(&lines);
+}
+
+static void test_end_may_go_into_another_string(void **state)
+{
+	struct run run = { .out = STR_INIT };
+	struct str rest = STR_INIT;
+
+	(void)state;
+	wire_begin(&run.wire, WIRE_CRLF | WIRE_FROM);
+	push(&run, SLICE("a\nFrom"));
+	wire_end(&run.wire, &rest);
+	assert_slice_is(str_slice(&run.out), "a\r\n");
+	assert_slice_is(str_slice(&rest), "From\r\n");
+	str_done(&run.out);
+	str_done(&rest);
 }
 
 static void test_output_ends_in_an_uncounted_nul(void **state)
@@ -626,6 +656,7 @@ int main(void)
 		cmocka_unit_test(test_no_more_than_four_bytes_are_held_back),
 		cmocka_unit_test(test_clean_text_takes_no_memory_once_warm),
 		cmocka_unit_test(test_room_is_made_for_any_growth),
+		cmocka_unit_test(test_end_may_go_into_another_string),
 		cmocka_unit_test(test_output_ends_in_an_uncounted_nul),
 	};
 

@@ -662,7 +662,7 @@ static void test_signal_ends_a_wait(void **state)
 	pair_close(&p);
 }
 
-/* ---- all that waits, when a signal came too soon ------------------------- */
+/* ---- all that waits, when a signal came too soon ------------------------ */
 
 /*
  * A signal that arrives just before a system call that waits does not end it.

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* ---- a name service ------------------------------------------------------ */
+/* ---- a name service ----------------------------------------------------- */
 
 enum { ANSWERS_MAX = 8 };
 

@@ -50,14 +50,20 @@ static void close_others(void)
 		close((int)fd);
 }
 
-/* Default dispositions for all signals, then none blocked. */
+/*
+ * Default dispositions for all signals, then none blocked. By the bare system
+ * call, since the C library would keep its two own ones (32, 33) as they are,
+ * and they too may have come to us ignored. All zero is the default action,
+ * no flags and an empty mask, in whatever order the kernel has them.
+ */
 static void reset_signals(void)
 {
-	struct sigaction act = { .sa_handler = SIG_DFL };
+	static const uint64_t act[8];
+	const size_t set_size = (_NSIG - 1) / 8;
 	sigset_t none;
 
-	for (int s = 1; s <= SIGRTMAX; s++)
-		sigaction(s, &act, NULL); /* KILL and STOP refuse */
+	for (int s = 1; s < _NSIG; s++)
+		syscall(SYS_rt_sigaction, s, act, NULL, set_size);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

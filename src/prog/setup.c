@@ -3,9 +3,12 @@
  */
 #include "prog/setup.h"
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "spool/lock.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sysexits.h>
@@ -25,6 +28,16 @@ struct zenv *setup_zenv(struct arena *a)
 	if (zenv_load(getenv("ZCONFIG"), a, &z, &err) != 0)
 		log_line(LOG_LEVEL_WARNING, "%s", err.text);
 	return z;
+}
+
+void setup_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	fd_close(fd);
 }
 
 static int64_t wall_time(void)
@@ -56,6 +69,7 @@ struct agent_options setup_agent(const char *program, struct arena *a)
 		.wall_time = wall_time,
 	};
 
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would hide exit codes */
 	raise_fd_limit();
 	agent_catch_signals();
 	o.ta_id = arena_printf(a, "%s[%ld]", program, (long)o.pid);

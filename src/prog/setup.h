@@ -11,6 +11,13 @@
 #include "conf/zenv.h"
 
 /*
+ * Opens /dev/null for standard descriptors that are closed: a control file
+ * that became descriptor 1 would have reports written into it. The first
+ * thing to be called.
+ */
+void setup_descriptors(void);
+
+/*
  * Reads zmailer.conf as ZCONFIG in the environment says; a warning goes to
  * the log. Lives in a.
  */

@@ -8,8 +8,6 @@
 #include "smta/smta.h"
 #include "version.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -104,20 +102,6 @@ static void read_options(int argc, char **argv, struct smta_options *o)
 		fail(EX_USAGE, err.text);
 }
 
-/*
- * A descriptor below 3 that is not open would be given to a control file, and
- * reports would be written into it.
- */
-static void hold_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	fd_close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	struct smta_options o = smta_options_default();
@@ -129,7 +113,7 @@ int main(int argc, char **argv)
 	struct err err;
 	int status;
 
-	hold_standard_descriptors();
+	setup_descriptors();
 	log_to(log_to_scheduler, NULL);
 	read_options(argc, argv, &o);
 	o.zenv = setup_zenv(arena);
@@ -144,7 +128,6 @@ int main(int argc, char **argv)
 	ao.channel = o.channel;
 	ao.has_host = o.has_host;
 	ao.host = o.host;
-	signal(SIGCHLD, SIG_DFL); /* ignored, it would hide exit codes */
 	agent = agent_new(&ao);
 	status = smta_run(agent, &o, &mailer);
 	agent_free(agent);

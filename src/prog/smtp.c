@@ -107,6 +107,8 @@ int main(int argc, char **argv)
 	struct err err;
 	int letter, status;
 
+	setup_descriptors();
+
 	opterr = 0; /* usage() says it with the "# " that logs want */
 	while ((letter = getopt(argc, argv, "1c:dEF:h:l:MO:p:PT:VxX")) != -1) {
 		if (letter == 'V') {

@@ -30,20 +30,28 @@ static void set_words(struct smconf_mailer *m, const char *words,
 		m->argv[m->argc++] = word;
 }
 
-static void make(const char *words, unsigned flags, const char *sender,
-		 const struct expand_rcpt *rcpts, size_t n, struct made *ret)
+/* For the first n of rcpts. */
+struct run {
+	const char *sender;
+	const struct expand_rcpt *rcpts;
+	size_t n;
+};
+
+static void make(const char *words, unsigned flags, struct run run,
+		 struct made *ret)
 {
 	struct smconf_mailer m = { .name = SLICE("m") };
 	struct expand_facts f = { .mailer = &m,
 				  .flags = flags,
-				  .sender = slice_of(sender),
-				  .rcpts = rcpts,
-				  .n_rcpts = n };
+				  .sender = slice_of(run.sender),
+				  .rcpts = run.rcpts,
+				  .n_rcpts = run.n };
 
 	*ret = (struct made){ .arena = arena_new() };
 	set_words(&m, words, ret->arena);
 	f.zenv = zenv_parse(slice_of(zenv_text), "F", ret->arena);
 	ret->args = expand_make(&f, ret->arena);
+	assert_non_null(ret->args.argv);
 	for (size_t i = 0; i < ret->args.argc; i++)
 		str_addf(&ret->joined, "[%s]", ret->args.argv[i]);
 	assert_null(ret->args.argv[ret->args.argc]);
@@ -64,7 +72,7 @@ static void check_one(const char *words, unsigned flags, const char *want)
 {
 	struct made m;
 
-	make(words, flags, "sender@example.org", two, 1, &m);
+	make(words, flags, (struct run){ "sender@example.org", two, 1 }, &m);
 	assert_slice_is(str_slice(&m.joined), want);
 	assert_int_equal(m.args.option_like.len, 0);
 	assert_int_equal(m.args.n_nulls, 0);
@@ -155,8 +163,8 @@ static void test_words_with_user_are_replicated(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct made m;
 
-		make(rows[i].words, SMTA_MANY, "sender@example.org", two, 2,
-		     &m);
+		make(rows[i].words, SMTA_MANY,
+		     (struct run){ "sender@example.org", two, 2 }, &m);
 		assert_slice_is(str_slice(&m.joined), rows[i].want);
 		make_done(&m);
 	}
@@ -170,7 +178,7 @@ static void test_word_never_splits_and_no_shell_sees_it(void **state)
 	struct made m;
 
 	(void)state;
-	make("x $u $h", 0, "s s", &r, 1, &m);
+	make("x $u $h", 0, (struct run){ "s s", &r, 1 }, &m);
 	assert_slice_is(str_slice(&m.joined),
 			"[x][a b\"c d\" $g ${MAILBIN} `id`][h h]");
 	assert_int_equal(m.args.argc, 3);
@@ -196,7 +204,7 @@ static void test_what_expands_to_nothing_is_told(void **state)
 		struct str nulls = STR_INIT;
 		struct made m;
 
-		make(rows[i].words, 0, "s", two, 1, &m);
+		make(rows[i].words, 0, (struct run){ "s", two, 1 }, &m);
 		assert_slice_is(str_slice(&m.joined), rows[i].want);
 		for (size_t k = 0; k < m.args.n_nulls; k++) {
 			str_adds(&nulls, k > 0 ? "|" : "");
@@ -248,7 +256,8 @@ static void test_value_that_looks_like_an_option_is_found(void **state)
 					 slice_of(rows[i].user) };
 		struct made m;
 
-		make(rows[i].words, rows[i].flags, rows[i].sender, &r, 1, &m);
+		make(rows[i].words, rows[i].flags,
+		     (struct run){ rows[i].sender, &r, 1 }, &m);
 		if (!slice_eq(m.args.option_like, slice_of(rows[i].want)))
 			fail_msg("%s: '%.*s'", rows[i].words,
 				 SLICE_ARG(m.args.option_like));
@@ -270,7 +279,7 @@ static void test_no_limit_on_length_or_number(void **state)
 	for (size_t i = 0; i < 3000; i++)
 		rcpts[i] = (struct expand_rcpt){ SLICE("h"), SLICE("u") };
 	rcpts[2999].user = str_slice(&user);
-	make("x $u", SMTA_MANY, "s", rcpts, 3000, &m);
+	make("x $u", SMTA_MANY, (struct run){ "s", rcpts, 3000 }, &m);
 	assert_int_equal(m.args.argc, 3001);
 	assert_int_equal(strlen(m.args.argv[3000]), 100000);
 	make_done(&m);

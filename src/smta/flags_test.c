@@ -87,19 +87,33 @@ static void test_punctuation_is_not_used(void **state)
 static void test_digits_are_not_used(void **state)
 {
 	(void)state;
-	check_letters("0123456", FLAG_SILENT);
+	check_letters("01245", FLAG_SILENT);
 }
 
-static void test_letters_a_to_k_are_not_used(void **state)
+static void test_letters_d_to_k_are_not_used(void **state)
 {
 	(void)state;
-	check_letters("acdDFgGijJkK", FLAG_SILENT);
+	check_letters("DFgGijJkK", FLAG_SILENT);
 }
 
 static void test_letters_o_to_z_are_not_used(void **state)
 {
 	(void)state;
-	check_letters("oqQstTvVwWyYzZ", FLAG_SILENT);
+	check_letters("oqQtTvVwWyYZ", FLAG_SILENT);
+}
+
+/* Sendmail has a use for these that sm does not offer. */
+static void test_flags_3_6_a_c_d_are_not_implemented(void **state)
+{
+	(void)state;
+	check_letters("36acd", FLAG_SILENT);
+}
+
+static void test_flags_s_x_z_are_not_implemented(void **state)
+{
+	(void)state;
+	check_letters("sz", FLAG_SILENT);
+	check_letters("x", FLAG_SENSELESS);
 }
 
 static void test_second_B_asks_for_more(void **state)
@@ -161,8 +175,10 @@ int main(void)
 		    test_letters_not_in_the_manual_are_complained_about),
 		cmocka_unit_test(test_punctuation_is_not_used),
 		cmocka_unit_test(test_digits_are_not_used),
-		cmocka_unit_test(test_letters_a_to_k_are_not_used),
+		cmocka_unit_test(test_letters_d_to_k_are_not_used),
 		cmocka_unit_test(test_letters_o_to_z_are_not_used),
+		cmocka_unit_test(test_flags_3_6_a_c_d_are_not_implemented),
+		cmocka_unit_test(test_flags_s_x_z_are_not_implemented),
 		cmocka_unit_test(test_second_B_asks_for_more),
 		cmocka_unit_test(
 		    test_complaint_about_a_control_byte_is_harmless),

@@ -58,7 +58,10 @@ struct stream {
 	struct str field, chunk;
 };
 
+/* Begins at the first byte. */
 void stream_begin(struct stream *s, const struct stream_facts *facts);
+
+/* Frees what the stream holds, wherever it has come to. */
 void stream_done(struct stream *s);
 
 /*

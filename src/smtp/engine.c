@@ -380,11 +380,12 @@ void smtp_sent(struct smtp_engine *e, size_t n)
 	e->out_taken += n;
 	e->sent_total += n;
 	assert(e->out_taken <= e->out.len);
-	if (e->out_taken < e->out.len)
-		return;
-	str_clear(&e->out);
-	e->out_taken = 0;
-	if (e->is_quit_sent)
+	/* A slow reader must not make the buffer grow for ever. */
+	if (e->out_taken >= e->out.len / 2) {
+		str_shift(&e->out, e->out_taken);
+		e->out_taken = 0;
+	}
+	if (e->out.len == 0 && e->is_quit_sent)
 		close_now(e);
 }
 
@@ -451,6 +452,7 @@ static void finish_if_complete(struct smtp_engine *e,
 		return;
 	TAILQ_REMOVE(&e->active, p, link);
 	e->n_active--;
+	e->is_used = true;
 	if (p->n_open > 0)
 		return_transaction(e, p, p->returned,
 				   "remote offers CHUNKING but does not know "

@@ -87,6 +87,7 @@ struct smtp_engine {
 	unsigned window;      /* as it is now */
 	bool is_chunking_bad; /* offered, but not understood */
 	bool needs_rset, is_quit_sent;
+	bool is_used; /* a transaction has ended on this connection */
 	struct str out;
 	size_t out_taken;    /* bytes of out already sent */
 	uint64_t n_replies;  /* heard */

@@ -173,6 +173,12 @@ static void on_mail(struct smtp_engine *e, struct command *c,
 	p->mail_reply = arena_dup(c->t->arena, r->text);
 	if (outcome_is_yes(SMTP_PHASE_MAIL, r->code))
 		return;
+	/*
+	 * Parting words that were waiting since an earlier message: this one
+	 * deserves a new connection. on_reply() gives it back.
+	 */
+	if (r->code == 421 && e->is_used)
+		return;
 	p->is_mail_refused = true;
 	e->needs_rset = true;
 	end_all(e, c->t, RCPT_OPEN, SMTP_PHASE_MAIL, r);
@@ -207,8 +213,8 @@ static void after_last_rcpt(struct smtp_engine *e, struct smtp_transaction *t)
  */
 static bool is_rcpt_limit(const struct smtp_progress *p, const struct reply *r)
 {
-	bool says_other = r->has_enhanced && (r->enhanced.subject != 5 ||
-					      r->enhanced.detail != 3);
+	bool says_other = r->has_enhanced &&
+			  (r->enhanced.subject != 5 || r->enhanced.detail != 3);
 
 	if (p->n_accepted == 0)
 		return false;

@@ -5,6 +5,7 @@
 
 #include "base/interval.h"
 #include "base/keyword.h"
+#include "net/addr.h"
 
 #include <stddef.h>
 
@@ -136,7 +137,14 @@ struct slice smtpta_unix_path(struct slice forced)
 
 int smtpta_options_check(const struct smtpta_options *o, struct err *err)
 {
-	if (o->is_lmtp && o->port == 25 && smtpta_unix_path(o->forced).len == 0)
+	struct slice path = smtpta_unix_path(o->forced);
+	struct net_addr addr;
+
+	/* Taken for a host name it would defer or even fail all mail. */
+	if (slice_starts(o->forced, SLICE("UNIX:")) &&
+	    net_unix_addr(path, &addr, err) < 0)
+		return -1;
+	if (o->is_lmtp && o->port == 25 && path.len == 0)
 		return FAIL(err, "-M (LMTP) needs a port other than 25, or "
 				 "-F UNIX:/path");
 	return 0;

@@ -58,7 +58,7 @@ MUST_USE int smtpta_options_own(struct smtpta_options *o, struct slice value,
 
 /*
  * Checks what options say together: -M must not speak to port 25 unless -F
- * names a UNIX socket. -1 with err filled.
+ * names a UNIX socket, whose path must be possible. -1 with err filled.
  */
 MUST_USE int smtpta_options_check(const struct smtpta_options *o,
 				  struct err *err);

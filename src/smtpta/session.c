@@ -182,6 +182,7 @@ static void read_some(struct session *s)
 {
 	int64_t until = deadline(s);
 
+	sesslog_flush(s->log); /* shows what is waited for */
 	str_clear(&s->in);
 	take_input(s, conn_read(s->conn, READ_STEP, &s->in, until));
 }
@@ -190,9 +191,11 @@ static void read_some(struct session *s)
 static void wait_for_room(struct session *s)
 {
 	unsigned ready = 0;
-	enum conn_result result = conn_wait(
-	    s->conn, CONN_READABLE | CONN_WRITABLE, -1, deadline(s), &ready);
+	enum conn_result result;
 
+	sesslog_flush(s->log);
+	result = conn_wait(s->conn, CONN_READABLE | CONN_WRITABLE, -1,
+			   deadline(s), &ready);
 	if (result == CONN_OK && (ready & CONN_READABLE) != 0)
 		read_some(s);
 	else if (result != CONN_OK)
@@ -250,7 +253,10 @@ static bool heed_signal(struct session *s)
 static bool read_either(struct session *s, int other_fd)
 {
 	unsigned ready = 0;
-	enum conn_result result =
+	enum conn_result result;
+
+	sesslog_flush(s->log);
+	result =
 	    conn_wait(s->conn, CONN_READABLE, other_fd, deadline(s), &ready);
 
 	if (result != CONN_OK)
@@ -457,6 +463,7 @@ static struct attempt try_once(struct session *s, const struct net_addr *addr,
 	sesslog_printf(s->log, "(Connecting to `%.*s' [%s|%u])",
 		       SLICE_ARG(s->host), str_cstr(&address),
 		       (unsigned)net_addr_port(addr));
+	sesslog_flush(s->log);
 	if (conn_dial(addr, (int64_t)s->options->timeouts.conn * 1000,
 		      agent_is_interrupted, &s->conn, &err) < 0) {
 		result = dial_failed(s, str_cstr(&address), &err);
@@ -559,6 +566,9 @@ bool session_open(struct session *s, struct slice host,
 		s->failure = keep_diag(s, route.failure);
 	else if (try_route(s, &route))
 		return true;
+	/* That we are leaving says nothing about the host. */
+	if (agent_is_interrupted())
+		s->failure = interrupted(s);
 	*ret_why = s->failure;
 	return false;
 }

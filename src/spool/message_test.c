@@ -344,6 +344,7 @@ static void test_shrunk_file_is_an_error(void **state)
 				 -1);
 		assert_non_null(strstr(err.text, "has shrunk from 95"));
 		assert_int_equal(body.len, rows[i].before);
+		assert_int_equal(strlen(str_cstr(&body)), rows[i].before);
 		str_done(&body);
 	}
 }

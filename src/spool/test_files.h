@@ -95,17 +95,6 @@ static inline void test_build(const struct test_line *lines, size_t n,
 
 /* ---- files -------------------------------------------------------------- */
 
-/* Makes an empty directory of its own; the path is given to the caller. */
-static inline char *test_dir_make(void)
-{
-	const char *base = getenv("TMPDIR");
-	struct str path = STR_INIT;
-
-	str_addf(&path, "%s/zpost-test-XXXXXX", base != NULL ? base : "/tmp");
-	assert_non_null(mkdtemp(path.p));
-	return path.p;
-}
-
 /* Removes what nftw() shows. */
 static inline int test_remove_one(const char *path, const struct stat *st,
 				  int type, struct FTW *ftw)
@@ -114,6 +103,40 @@ static inline int test_remove_one(const char *path, const struct stat *st,
 	(void)type;
 	(void)ftw;
 	return remove(path);
+}
+
+static char *test_root; /* holds this program's directories */
+
+/* At the program's end: also what failed tests have left. */
+static inline void test_root_remove(void)
+{
+	(void)nftw(test_root, test_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(test_root);
+}
+
+/* mkdtemp() below a directory; the path is given to the caller. */
+static inline char *test_mkdtemp(const char *below, const char *name)
+{
+	struct str path = STR_INIT;
+
+	str_addf(&path, "%s/%sXXXXXX", below, name);
+	assert_non_null(mkdtemp(path.p));
+	return path.p;
+}
+
+/* Makes an empty directory of its own; the path is given to the caller. */
+static inline char *test_dir_make(void)
+{
+	const char *base = getenv("TMPDIR");
+
+	if (test_root == NULL) {
+		test_root =
+		    test_mkdtemp(base != NULL ? base : "/tmp", "zpost-test-");
+		/* others may pass, since some tests become another user */
+		assert_int_equal(chmod(test_root, 0711), 0);
+		assert_int_equal(atexit(test_root_remove), 0);
+	}
+	return test_mkdtemp(test_root, "");
 }
 
 /* Removes the directory with all that is in it, and frees the path. */

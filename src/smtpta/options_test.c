@@ -1,0 +1,216 @@
+/*
+ * options_test.c - the values of -T, -O and -F, right and wrong.
+ */
+#include "smtpta/options.h"
+
+#include "base/keyword.h"
+#include "base/test.h"
+
+#include <string.h>
+
+/* ---- defaults ----------------------------------------------------------- */
+
+static void test_defaults_are_those_of_the_manual(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+
+	(void)state;
+	assert_string_equal(o.program, "smtp");
+	assert_slice_is(o.channel, "smtp");
+	assert_int_equal(o.port, 25);
+	assert_int_equal(o.timeouts.conn, 180);
+	assert_int_equal(o.timeouts.tcpw, 300);
+	assert_int_equal(o.timeouts.cmd, 300);
+	assert_int_equal(o.timeouts.data, 120);
+	assert_int_equal(o.timeouts.dot, 1200);
+	assert_int_equal(o.forced.len, 0);
+	assert_int_equal(o.helo_name.len, 0);
+	assert_null(o.log_file);
+	assert_int_equal(o.debug, 0);
+	assert_false(o.one_per_connection || o.esmtp_if_greeted || o.is_lmtp ||
+		     o.no_pipelining || o.no_mx || o.allow_local ||
+		     o.sync_always);
+}
+
+/* ---- -T ------------------------------------------------------------------ */
+
+/* All five, as "conn tcpw cmd data dot". */
+static void check_timeouts(const char *value, const char *want)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct str text = STR_INIT;
+	struct err err;
+
+	if (smtpta_options_timeout(&o, slice_of(value), &err) < 0)
+		fail_msg("%s: %s", value, err.text);
+	str_addf(&text, "%u %u %u %u %u", o.timeouts.conn, o.timeouts.tcpw,
+		 o.timeouts.cmd, o.timeouts.data, o.timeouts.dot);
+	assert_slice_is(str_slice(&text), want);
+	str_done(&text);
+}
+
+static void test_each_timeout_can_be_set_down_to_its_minimum(void **state)
+{
+	(void)state;
+	check_timeouts("conn=10", "10 300 300 120 1200");
+	check_timeouts("tcpw=10s", "180 10 300 120 1200");
+	check_timeouts("cmd=5", "180 300 5 120 1200");
+	check_timeouts("data=10", "180 300 300 10 1200");
+	check_timeouts("dot=10", "180 300 300 120 10");
+	check_timeouts("5", "180 300 5 120 1200");
+	check_timeouts("1h1m1s", "180 300 3661 120 1200");
+	check_timeouts("dot=2d", "180 300 300 120 172800");
+	check_timeouts("conn=2147483647", "2147483647 300 300 120 1200");
+}
+
+static void test_timeouts_add_up_over_options(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_timeout(&o, SLICE("conn=1m"), &err), 0);
+	assert_int_equal(smtpta_options_timeout(&o, SLICE("dot=1m"), &err), 0);
+	assert_int_equal(smtpta_options_timeout(&o, SLICE("conn=2m"), &err), 0);
+	assert_int_equal(o.timeouts.conn, 120);
+	assert_int_equal(o.timeouts.dot, 60);
+}
+
+static const char *const bad_timeouts[][2] = {
+	{ "", "-T : expected an interval" },
+	{ "conn", "-T conn: expected an interval" },
+	{ "conn=", "-T conn=: expected an interval" },
+	{ "conn=x", "-T conn=x: expected an interval" },
+	{ "conn=1x", "-T conn=1x: expected an interval" },
+	{ "conn=-60", "-T conn=-60: expected an interval" },
+	{ "conn= 60", "-T conn= 60: expected an interval" },
+	{ "conn==60", "-T conn==60: expected an interval" },
+	{ "conn=2147483648", "-T conn=2147483648: expected an interval" },
+	{ "conn=9", "-T conn=9: at least 10 seconds" },
+	{ "tcpw=9", "-T tcpw=9: at least 10 seconds" },
+	{ "cmd=4", "-T cmd=4: at least 5 seconds" },
+	{ "0", "-T 0: at least 5 seconds" },
+	{ "data=9", "-T data=9: at least 10 seconds" },
+	{ "dot=9", "-T dot=9: at least 10 seconds" },
+	{ "=60", "-T =60: expected conn, tcpw, cmd, data or dot" },
+	{ "con=60", "-T con=60: expected conn, tcpw, cmd, data or dot" },
+	{ "CONN=60", "-T CONN=60: expected conn, tcpw, cmd, data or dot" },
+	{ "conn =60", "-T conn =60: expected conn, tcpw, cmd, data or dot" },
+};
+
+static void test_bad_timeouts_are_refused_with_what_was_expected(void **state)
+{
+	const struct smtpta_timeouts standard =
+	    smtpta_options_default().timeouts;
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad_timeouts); i++) {
+		struct slice in = slice_of(bad_timeouts[i][0]);
+		struct slice want = slice_of(bad_timeouts[i][1]);
+
+		assert_int_equal(smtpta_options_timeout(&o, in, &err), -1);
+		if (!slice_starts(slice_of(err.text), want))
+			fail_msg("'%s': %s", bad_timeouts[i][0], err.text);
+		assert_memory_equal(&o.timeouts, &standard, sizeof(standard));
+	}
+}
+
+/* ---- -O ------------------------------------------------------------------ */
+
+static void test_own_options_are_set_or_refused_by_name(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_own(&o, SLICE("sync=always"), &err), 0);
+	assert_true(o.sync_always);
+	assert_int_equal(smtpta_options_own(&o, SLICE("sync=maybe"), &err), -1);
+	assert_string_equal(err.text, "-O sync=maybe: expected always or auto");
+	assert_int_equal(smtpta_options_own(&o, SLICE("sync"), &err), -1);
+	assert_int_equal(smtpta_options_own(&o, SLICE("sync="), &err), -1);
+	assert_int_equal(smtpta_options_own(&o, SLICE("sink=1"), &err), -1);
+	assert_string_equal(err.text, "-O sink: unknown key");
+	assert_int_equal(smtpta_options_own(&o, SLICE(""), &err), -1);
+	assert_int_equal(smtpta_options_own(&o, SLICE("=always"), &err), -1);
+	assert_true(o.sync_always);
+	assert_int_equal(smtpta_options_own(&o, SLICE("sync=auto"), &err), 0);
+	assert_false(o.sync_always);
+}
+
+/* ---- -F and what options say together -------------------------------------
+ */
+
+static void test_unix_path_is_what_stands_behind_its_word(void **state)
+{
+	(void)state;
+	assert_slice_is(smtpta_unix_path(SLICE("UNIX:/run/lmtp")), "/run/lmtp");
+	assert_slice_is(smtpta_unix_path(SLICE("UNIX:")), "");
+	assert_slice_is(smtpta_unix_path(SLICE("UNIX")), "");
+	assert_slice_is(smtpta_unix_path(SLICE("[192.0.2.1]")), "");
+	assert_slice_is(smtpta_unix_path(SLICE("")), "");
+	assert_slice_is(smtpta_unix_path(slice_make(NULL, 0)), "");
+}
+
+struct together {
+	bool is_lmtp;
+	uint16_t port;
+	const char *forced;
+	const char *why; /* NULL: allowed */
+};
+
+static const struct together togethers[] = {
+	{ false, 25, "", NULL },
+	{ false, 25, "mx.example", NULL },
+	{ false, 25, "UNIX:/run/smtp", NULL },
+	{ true, 24, "", NULL },
+	{ true, 24, "mx.example", NULL },
+	{ true, 25, "UNIX:/run/lmtp", NULL },
+	{ true, 25, "", "-M (LMTP) needs a port other than 25" },
+	{ true, 25, "mx.example", "-M (LMTP) needs a port other than 25" },
+	{ true, 25, "[192.0.2.1]:24", "-M (LMTP) needs a port other than 25" },
+	/* Taken for a name it would fail the mail. */
+	{ false, 25, "UNIX:", "bad path of a UNIX socket: " },
+	{ false, 25,
+	  "UNIX:/a/path/that/is/longer/than/the/hundred/and/seven/bytes/that/"
+	  "the/address/of/a/socket/has/room/for/in/every/system",
+	  "bad path of a UNIX socket: /a/path" },
+	{ true, 24, "UNIX:", "bad path of a UNIX socket: " },
+};
+
+static void test_options_are_checked_together(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(togethers); i++) {
+		const struct together *row = &togethers[i];
+		struct smtpta_options o = smtpta_options_default();
+		struct err err = { .text = "" };
+		int want = row->why != NULL ? -1 : 0;
+
+		o.is_lmtp = row->is_lmtp;
+		o.port = row->port;
+		o.forced = slice_of(row->forced);
+		if (smtpta_options_check(&o, &err) != want ||
+		    !slice_starts(slice_of(err.text), slice_of(row->why)))
+			fail_msg("row %zu: %s", i, err.text);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults_are_those_of_the_manual),
+		cmocka_unit_test(
+		    test_each_timeout_can_be_set_down_to_its_minimum),
+		cmocka_unit_test(test_timeouts_add_up_over_options),
+		cmocka_unit_test(
+		    test_bad_timeouts_are_refused_with_what_was_expected),
+		cmocka_unit_test(test_own_options_are_set_or_refused_by_name),
+		cmocka_unit_test(test_unix_path_is_what_stands_behind_its_word),
+		cmocka_unit_test(test_options_are_checked_together),
+	};
+
+	return TEST_RUN(tests);
+}
