@@ -10,7 +10,12 @@
 
 #include <string.h>
 
-enum { TRIES_MAX = 2 };
+enum {
+	TRIES_MAX = 2,
+	RCPT_MAX = 100,
+	RCPT_LIMIT_LEAST = 10,
+	RCPT_LIMIT_MOST = 100000
+};
 
 int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
 		 struct err *err)
@@ -202,11 +207,26 @@ static void build_transaction(struct batch *b, uint64_t size)
 	b->has_content_begun = false;
 }
 
+/* Recipients that may go in one transaction with this server. */
+static size_t rcpt_limit(const struct deliver *x)
+{
+	const struct caps *caps = smtp_caps(session_engine(x->session));
+	uint64_t limit = RCPT_MAX;
+
+	if (caps->rcpt_limit != 0)
+		limit = caps->rcpt_limit < RCPT_LIMIT_LEAST ? RCPT_LIMIT_LEAST
+							    : caps->rcpt_limit;
+	if (caps->rcptmax != 0 && caps->rcptmax < limit)
+		limit = caps->rcptmax; /* RFC 9422 4.2 */
+	return limit > RCPT_LIMIT_MOST ? RCPT_LIMIT_MOST : (size_t)limit;
+}
+
 static void add_batch(struct deliver *x, struct batch *b)
 {
 	const struct agent_job *job = &b->flight->job;
 	uint64_t size = ctl_size_estimate(&job->ctl, job->message.size);
 	const struct diag *why = too_large(x, b, size);
+	size_t limit = rcpt_limit(x);
 
 	if (why == NULL)
 		why = unreadable(x, b);
@@ -214,6 +234,8 @@ static void add_batch(struct deliver *x, struct batch *b)
 		end_batch(x, b, why);
 		return;
 	}
+	if (b->t.n_rcpts > limit)
+		flight_split_batch(b, limit);
 	build_transaction(b, size);
 	b->state = BATCH_SENT;
 	smtp_add(session_engine(x->session), &b->t);

@@ -33,7 +33,7 @@ struct flight *flight_of_job(struct slice name, struct slice host)
 	return f;
 }
 
-struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n)
+static struct batch *new_batch(struct flight *f, const size_t *rcpts, size_t n)
 {
 	struct arena *a = f->job.arena;
 	struct batch *b = ARENA_NEW(a, struct batch);
@@ -46,9 +46,25 @@ struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n)
 	memcpy(b->rcpts, rcpts, n * sizeof(*rcpts));
 	b->outcomes = arena_array(a, n, sizeof(*b->outcomes));
 	b->leftover = arena_array(a, n, sizeof(*b->leftover));
-	TAILQ_INSERT_TAIL(&f->batches, b, link);
 	f->n_open++;
 	return b;
+}
+
+struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n)
+{
+	struct batch *b = new_batch(f, rcpts, n);
+
+	TAILQ_INSERT_TAIL(&f->batches, b, link);
+	return b;
+}
+
+void flight_split_batch(struct batch *b, size_t n)
+{
+	struct flight *f = b->flight;
+	struct batch *rest = new_batch(f, b->rcpts + n, b->t.n_rcpts - n);
+
+	b->t.n_rcpts = n;
+	TAILQ_INSERT_AFTER(&f->batches, b, rest, link);
 }
 
 void flight_end_batch(struct batch *b)
@@ -81,7 +97,7 @@ static size_t check_group(struct agent *a, struct agent_job *job, size_t from,
 	return kept;
 }
 
-void flight_make_batches(struct agent *a, struct flight *f, size_t limit)
+void flight_make_batches(struct agent *a, struct flight *f)
 {
 	struct agent_job *job = &f->job;
 	size_t *rcpts = arena_array(job->arena, job->n_rcpts, sizeof(*rcpts));
@@ -90,9 +106,8 @@ void flight_make_batches(struct agent *a, struct flight *f, size_t limit)
 	while ((n = agent_job_group(job, &at)) > 0) {
 		size_t kept = check_group(a, job, from, n, rcpts);
 
-		for (size_t i = 0; i < kept; i += limit)
-			flight_add_batch(f, rcpts + i,
-					 kept - i < limit ? kept - i : limit);
+		if (kept > 0)
+			flight_add_batch(f, rcpts, kept);
 		from = at;
 	}
 	if (f->n_open == 0)

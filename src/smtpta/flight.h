@@ -65,14 +65,16 @@ struct flight *flight_of_line(void);
 struct flight *flight_of_job(struct slice name, struct slice host);
 
 /*
- * Makes batches of at most `limit` recipients of everything in the opened job
- * that is not settled. Recipients and senders that must not be sent are
- * settled here.
+ * Makes a batch of each delivery group of the opened job. Recipients and
+ * senders that must not be sent are settled here.
  */
-void flight_make_batches(struct agent *a, struct flight *f, size_t limit);
+void flight_make_batches(struct agent *a, struct flight *f);
 
 /* One more batch, behind the others, for n of the job's recipients. */
 struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n);
+
+/* Leaves the first n recipients in a batch; the rest go in one behind it. */
+void flight_split_batch(struct batch *b, size_t n);
 
 /* A batch is over. */
 void flight_end_batch(struct batch *b);

@@ -79,8 +79,12 @@ int smtpta_options_timeout(struct smtpta_options *o, struct slice value,
 
 static int set_sync(struct smtpta_options *o, struct slice text)
 {
-	o->sync_always = slice_eq(text, SLICE("always"));
-	return o->sync_always || slice_eq(text, SLICE("auto")) ? 0 : -1;
+	bool is_always = slice_eq(text, SLICE("always"));
+
+	if (!is_always && !slice_eq(text, SLICE("auto")))
+		return -1;
+	o->sync_always = is_always;
+	return 0;
 }
 
 /* MESSAGES [ "," BYTES ] */

@@ -14,13 +14,7 @@
 
 #include <dirent.h>
 
-enum {
-	IDLE_MS = 150 * 1000,
-	OUTAGE_MS = 60 * 1000,
-	RCPT_MAX = 100,
-	RCPT_LIMIT_LEAST = 10,
-	RCPT_LIMIT_MOST = 100000
-};
+enum { IDLE_MS = 150 * 1000, OUTAGE_MS = 60 * 1000 };
 
 struct outage {
 	struct arena *arena;
@@ -155,22 +149,6 @@ static bool has_open_flight(const struct smtpta *s, struct slice *ret_host)
 	return false;
 }
 
-static size_t batch_limit(const struct smtpta *s)
-{
-	const struct caps *caps;
-	uint64_t limit = RCPT_MAX;
-
-	if (!session_is_open(s->session))
-		return RCPT_MAX;
-	caps = smtp_caps(session_engine(s->session));
-	if (caps->rcpt_limit != 0)
-		limit = caps->rcpt_limit < RCPT_LIMIT_LEAST ? RCPT_LIMIT_LEAST
-							    : caps->rcpt_limit;
-	if (caps->rcptmax != 0 && caps->rcptmax < limit)
-		limit = caps->rcptmax;
-	return limit > RCPT_LIMIT_MOST ? RCPT_LIMIT_MOST : (size_t)limit;
-}
-
 static void open_flight(struct smtpta *s, struct flight *f)
 {
 	struct agent_request request = { .name = f->name,
@@ -198,7 +176,7 @@ static void open_flight(struct smtpta *s, struct flight *f)
 	if (is_out(s, f->host))
 		deliver_unreachable(&s->deliver, f, s->outage.why, false);
 	else
-		flight_make_batches(s->agent, f, batch_limit(s));
+		flight_make_batches(s->agent, f);
 }
 
 /* Opens the flights whose turn has come: those to the host of the open ones. */
