@@ -170,6 +170,8 @@ struct smtp_engine *smtp_new(const struct smtp_config *config)
 	e->window =
 	    e->config.window < WINDOW_START ? e->config.window : WINDOW_START;
 	e->arena = arena_new();
+	e->lost_reason = "closed";
+	e->lost_why = "the session is over";
 	TAILQ_INIT(&e->to_send);
 	TAILQ_INIT(&e->waiting);
 	TAILQ_INIT(&e->spare);
@@ -347,19 +349,6 @@ static void pump(struct smtp_engine *e)
 	    TAILQ_EMPTY(&e->waiting) && TAILQ_EMPTY(&e->to_send) &&
 	    e->body == NULL)
 		send_command(e, command_new(e, CMD_QUIT, NULL));
-}
-
-void smtp_add(struct smtp_engine *e, struct smtp_transaction *t)
-{
-	struct smtp_progress *p = ARENA_NEW(t->arena, struct smtp_progress);
-
-	assert(t->n_rcpts > 0);
-	p->t = t;
-	p->n_open = p->n_rcpt_waiting = t->n_rcpts;
-	p->rcpts = arena_array(t->arena, t->n_rcpts, sizeof(*p->rcpts));
-	t->progress = p;
-	TAILQ_INSERT_TAIL(&e->queued, p, link);
-	pump(e);
 }
 
 struct slice smtp_output(const struct smtp_engine *e)
@@ -636,6 +625,8 @@ void smtp_lost(struct smtp_engine *e, const char *reason, const char *why)
 	if (e->state == ENGINE_CLOSED)
 		return;
 	kept = explain_loss(e, why); /* why may lie in what is freed here */
+	e->lost_reason = reason;
+	e->lost_why = kept;
 	if (e->state == ENGINE_OPENING)
 		engine_fail_open(e,
 				 first != NULL ? engine_steps[first->kind].phase
@@ -643,6 +634,22 @@ void smtp_lost(struct smtp_engine *e, const char *reason, const char *why)
 				 NULL, reason, kept);
 	give_back(e, reason, kept);
 	close_now(e);
+}
+
+void smtp_add(struct smtp_engine *e, struct smtp_transaction *t)
+{
+	struct smtp_progress *p = ARENA_NEW(t->arena, struct smtp_progress);
+
+	assert(t->n_rcpts > 0);
+	p->t = t;
+	p->n_open = p->n_rcpt_waiting = t->n_rcpts;
+	p->rcpts = arena_array(t->arena, t->n_rcpts, sizeof(*p->rcpts));
+	t->progress = p;
+	TAILQ_INSERT_TAIL(&e->queued, p, link);
+	if (e->state >= ENGINE_QUITTING)
+		return_queued(e, e->lost_reason, e->lost_why);
+	else
+		pump(e);
 }
 
 /* ---- what the session asks ---------------------------------------------- */

@@ -110,7 +110,10 @@ enum smtp_wait {
 struct smtp_engine *smtp_new(const struct smtp_config *config);
 void smtp_free(struct smtp_engine *e);
 
-/* Queues a message. t is borrowed until DONE or RETURNED came for it. */
+/*
+ * Queues a message. t is borrowed until DONE or RETURNED came for it. On a
+ * connection that is lost already it is RETURNED at once, behind CLOSED.
+ */
 void smtp_add(struct smtp_engine *e, struct smtp_transaction *t);
 
 /* Bytes from the server. Whatever they hold, the engine copes. */

@@ -72,11 +72,40 @@ static void test_slow_reader_does_not_make_the_buffer_grow(void **state)
 	arena_free(t.arena);
 }
 
+/* What was lost between READY and the first message must not swallow it. */
+static void test_message_for_a_lost_session_comes_back(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction t = { .rcpts = &rcpt,
+				      .n_rcpts = 1,
+				      .arena = arena_new() };
+	struct smtp_engine *e = smtp_new(&config);
+	struct smtp_event event;
+
+	(void)state;
+	smtp_input(e, SLICE("220 hello\r\n"));
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("250 hello\r\n250 nobody asked\r\n"));
+	assert_true(smtp_event(e, &event));
+	assert_int_equal(event.kind, SMTP_EVENT_READY);
+	smtp_add(e, &t);
+	assert_true(smtp_event(e, &event));
+	assert_int_equal(event.kind, SMTP_EVENT_CLOSED);
+	assert_true(smtp_event(e, &event));
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_string_equal(event.diag->reason, "protocol-error");
+	assert_false(smtp_event(e, &event));
+	smtp_free(e);
+	arena_free(t.arena);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    test_slow_reader_does_not_make_the_buffer_grow),
+		cmocka_unit_test(test_message_for_a_lost_session_comes_back),
 	};
 
 	return TEST_RUN(tests);

@@ -88,6 +88,7 @@ struct smtp_engine {
 	bool is_chunking_bad; /* offered, but not understood */
 	bool needs_rset, is_quit_sent;
 	bool is_used; /* a transaction has ended on this connection */
+	const char *lost_reason, *lost_why; /* of smtp_lost() */
 	struct str out;
 	size_t out_taken;    /* bytes of out already sent */
 	uint64_t n_replies;  /* heard */

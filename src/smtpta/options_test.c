@@ -32,7 +32,7 @@ static void test_defaults_are_those_of_the_manual(void **state)
 		     o.sync_always);
 }
 
-/* ---- -T ------------------------------------------------------------------ */
+/* ---- -T ----------------------------------------------------------------- */
 
 /* All five, as "conn tcpw cmd data dot". */
 static void check_timeouts(const char *value, const char *want)
@@ -117,7 +117,7 @@ static void test_bad_timeouts_are_refused_with_what_was_expected(void **state)
 	}
 }
 
-/* ---- -O ------------------------------------------------------------------ */
+/* ---- -O ----------------------------------------------------------------- */
 
 static void test_own_options_are_set_or_refused_by_name(void **state)
 {
@@ -140,8 +140,7 @@ static void test_own_options_are_set_or_refused_by_name(void **state)
 	assert_false(o.sync_always);
 }
 
-/* ---- -F and what options say together -------------------------------------
- */
+/* ---- -F and what options say together ----------------------------------- */
 
 static void test_unix_path_is_what_stands_behind_its_word(void **state)
 {
