@@ -63,7 +63,7 @@ __all__ = ["Chunk", "Dialogue", "Do", "Message", "Path", "Server", "Session",
 
 DEADLINE = float(os.environ.get("ZPOST_DEADLINE", "20"))
 KEYWORDS = ("PIPELINING", "8BITMIME", "SIZE", "DSN", "ENHANCEDSTATUSCODES",
-            "CHUNKING", "SMTPUTF8")
+            "SMTPUTF8")
 
 
 class Server:

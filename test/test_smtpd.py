@@ -116,7 +116,7 @@ def test_pipelined_group_is_one_round_trip(smtpd):
 
 
 def test_chunking(smtpd):
-    server = smtpd()
+    server = smtpd(keywords=["PIPELINING", "CHUNKING"])
     with Client(server) as c:
         c.envelope("b@x")
         c.send(b"BDAT 4\r\nab\r\nBDAT 3 LAST\r\n.\r\n")
@@ -193,7 +193,7 @@ def test_script_may_be_one_function(smtpd):
     def script(session, event, who):
         return "550 5.7.1 no" if (event, who) == ("RCPT", "b@x") else None
 
-    with Client(smtpd(script=script)) as c:
+    with Client(smtpd(script=script, keywords=["CHUNKING"])) as c:
         assert c.envelope("b@x", "c@x") == ["250", "550", "250"]
         c.send(b"BDAT 0 LAST\r\n")
         assert c.reply()[:3] == "250"

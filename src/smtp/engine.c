@@ -14,6 +14,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum {
+	WINDOW_START = 2,
+	CHUNK_LEAST = 64 * 1024 /* content is cut into chunks from here on */
+};
+
 /* ---- command objects --------------------------------------------------- */
 
 static struct command *command_new(struct smtp_engine *e,
@@ -56,15 +61,26 @@ void engine_push_first(struct smtp_engine *e, enum command_kind kind,
 	TAILQ_INSERT_HEAD(&e->to_send, c, link);
 }
 
-/* Takes back what is not in the output yet: all of it, or all of t's. */
+/* A chunk that is being filled is not in the output yet. */
+static void drop_chunk(struct smtp_engine *e, const struct smtp_transaction *t)
+{
+	if (e->body == NULL || e->body->kind != CMD_BDAT || e->body->t != t)
+		return;
+	command_drop(e, e->body);
+	e->body = NULL;
+	str_clear(&e->chunk);
+}
+
+/* Takes back what is not in the output yet of a transaction. */
 void engine_drop_unsent(struct smtp_engine *e, struct smtp_transaction *t)
 {
 	struct command_list keep = TAILQ_HEAD_INITIALIZER(keep);
 	struct command *c;
 
+	drop_chunk(e, t);
 	while ((c = TAILQ_FIRST(&e->to_send)) != NULL) {
 		TAILQ_REMOVE(&e->to_send, c, link);
-		if (t == NULL || c->t == t)
+		if (c->t == t)
 			command_drop(e, c);
 		else
 			TAILQ_INSERT_TAIL(&keep, c, link);
@@ -151,6 +167,8 @@ struct smtp_engine *smtp_new(const struct smtp_config *config)
 	e->config = *config;
 	if (e->config.window == 0)
 		e->config.window = 1;
+	e->window =
+	    e->config.window < WINDOW_START ? e->config.window : WINDOW_START;
 	e->arena = arena_new();
 	e->lost_reason = "closed";
 	e->lost_why = "the session is over";
@@ -184,6 +202,7 @@ void smtp_free(struct smtp_engine *e)
 	free(e->body);
 	reply_done(&e->parser);
 	str_done(&e->out);
+	str_done(&e->chunk);
 	free(e->events);
 	arena_free(e->arena);
 	free(e);
@@ -197,8 +216,27 @@ static bool may_send(const struct smtp_engine *e)
 
 	if (last == NULL)
 		return true;
+	/* How many replies LMTP owes behind a refused chunk nobody says. */
+	if (e->config.is_lmtp && last->kind == CMD_BDAT)
+		return false;
 	return e->caps.pipelining && !e->config.no_pipelining &&
 	       engine_steps[last->kind].may_be_followed;
+}
+
+/*
+ * Is a reply outstanding that could leave the server inside a transaction?
+ * Then MAIL must have a RSET in front, or it could be answered 503 and what
+ * follows accepted under the earlier sender. Behind a dot there is no need.
+ */
+static bool is_envelope_open(const struct smtp_engine *e)
+{
+	const struct command *c;
+
+	TAILQ_FOREACH (c, &e->waiting, link)
+		if (c->kind == CMD_MAIL || c->kind == CMD_RCPT ||
+		    c->kind == CMD_BDAT)
+			return true;
+	return false;
 }
 
 static void begin_transaction(struct smtp_engine *e)
@@ -208,13 +246,28 @@ static void begin_transaction(struct smtp_engine *e)
 	TAILQ_REMOVE(&e->queued, p, link);
 	TAILQ_INSERT_TAIL(&e->active, p, link);
 	e->n_active++;
-	if (e->needs_rset)
+	p->begin_at = put_total(e);
+	p->is_chunked =
+	    e->caps.chunking && !e->config.no_chunking && !e->is_chunking_bad;
+	if (e->needs_rset || is_envelope_open(e))
 		engine_push(e, CMD_RSET, NULL);
 	e->needs_rset = false;
 	engine_push(e, CMD_MAIL, p->t);
 	for (size_t i = 0; i < p->t->n_rcpts; i++)
 		engine_push(e, CMD_RCPT, p->t)->rcpt = i;
-	engine_push(e, CMD_DATA, p->t);
+	if (!p->is_chunked)
+		engine_push(e, CMD_DATA, p->t);
+	else if (!e->config.is_lmtp)
+		engine_push(e, CMD_BDAT, p->t);
+}
+
+/* The window in bytes: what is unanswered since the oldest MAIL. */
+static bool is_window_full(const struct smtp_engine *e)
+{
+	const struct smtp_progress *first = TAILQ_FIRST(&e->active);
+
+	return first != NULL && e->config.window_bytes > 0 &&
+	       put_total(e) - first->begin_at >= e->config.window_bytes;
 }
 
 /*
@@ -227,30 +280,51 @@ static bool may_begin(const struct smtp_engine *e)
 	    TAILQ_LAST(&e->active, progress_list);
 
 	return e->state == ENGINE_READY && !TAILQ_EMPTY(&e->queued) &&
-	       e->n_active < e->config.window &&
+	       e->n_active < e->window && !is_window_full(e) &&
 	       (last == NULL || last->is_end_queued);
 }
 
-static void queue_end(struct smtp_engine *e, struct command *c)
+/* The end of a transaction's content is in the output now. */
+static void note_end(struct smtp_engine *e, struct command *c)
 {
 	struct smtp_progress *p = c->t->progress;
 
-	engine_put_line(e, SLICE("."));
 	p->is_end_queued = true;
 	p->end_at = c->end = put_total(e);
 	if (e->config.is_lmtp)
 		c->replies = p->n_accepted;
+}
+
+static void queue_dot(struct smtp_engine *e, struct command *c)
+{
+	engine_put_line(e, SLICE("."));
+	note_end(e, c);
+	TAILQ_INSERT_TAIL(&e->waiting, c, link);
+}
+
+static void queue_chunk(struct smtp_engine *e, struct command *c)
+{
+	struct smtp_progress *p = c->t->progress;
+
+	p->data_command = arena_printf(c->t->arena, "BDAT %zu%s", e->chunk.len,
+				       c->is_last ? " LAST" : "");
+	engine_put_line(e, p->data_command);
+	str_add(&e->out, str_slice(&e->chunk));
+	str_clear(&e->chunk);
+	c->end = put_total(e);
+	if (c->is_last)
+		note_end(e, c);
 	TAILQ_INSERT_TAIL(&e->waiting, c, link);
 }
 
 static void send_command(struct smtp_engine *e, struct command *c)
 {
-	if (c->kind == CMD_END) {
-		/* Without a recipient the dot stands alone. */
-		if (c->t->progress->n_open == 0)
-			queue_end(e, c);
-		else
-			e->body = c;
+	if (c->kind == CMD_END && c->t->progress->n_open == 0) {
+		queue_dot(e, c); /* RFC 2920 3.1: without recipients, alone */
+		return;
+	}
+	if (c->kind == CMD_END || c->kind == CMD_BDAT) {
+		e->body = c;
 		return;
 	}
 	engine_steps[c->kind].print(e, c);
@@ -311,23 +385,51 @@ struct smtp_transaction *smtp_body_owner(const struct smtp_engine *e)
 	return e->body != NULL ? e->body->t : NULL;
 }
 
+bool smtp_body_needs_dots(const struct smtp_engine *e)
+{
+	return e->body != NULL && e->body->kind == CMD_END;
+}
+
 struct str *smtp_body_sink(struct smtp_engine *e)
 {
 	assert(e->body != NULL);
-	return &e->out;
+	return e->body->kind == CMD_BDAT ? &e->chunk : &e->out;
 }
 
-void smtp_body_done(struct smtp_engine *e)
+void smtp_body_filled(struct smtp_engine *e, bool is_last)
 {
 	struct command *c = e->body;
 
 	assert(c != NULL);
+	if (!is_last && (c->kind == CMD_END || e->chunk.len < CHUNK_LEAST))
+		return;
 	e->body = NULL;
-	queue_end(e, c);
+	if (c->kind == CMD_END) {
+		queue_dot(e, c);
+	} else {
+		c->is_last = is_last;
+		queue_chunk(e, c);
+		if (!is_last)
+			engine_push_first(e, CMD_BDAT, c->t);
+	}
 	pump(e);
 }
 
 /* ---- replies ----------------------------------------------------------- */
+
+static void return_transaction(struct smtp_engine *e, struct smtp_progress *p,
+			       const char *reason, const char *why)
+{
+	struct smtp_event event = { .kind = SMTP_EVENT_RETURNED,
+				    .transaction = p->t };
+	size_t open = 0;
+
+	while (p->rcpts[open].state == RCPT_ENDED)
+		open++;
+	event.was_begun = p->mail_command.len > 0;
+	event.diag = engine_lost_diag(p->t, open, false, reason, why);
+	engine_tell(e, event);
+}
 
 /* Tells that a transaction is over once nothing of it is on its way. */
 static void finish_if_complete(struct smtp_engine *e,
@@ -335,13 +437,18 @@ static void finish_if_complete(struct smtp_engine *e,
 {
 	struct smtp_progress *p = t->progress;
 
-	if (p->n_commands > 0 || p->n_open > 0)
+	if (p->n_commands > 0 || (p->n_open > 0 && p->returned == NULL))
 		return;
 	TAILQ_REMOVE(&e->active, p, link);
 	e->n_active--;
 	e->is_used = true;
-	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
-					    .transaction = t });
+	if (p->n_open > 0)
+		return_transaction(e, p, p->returned,
+				   "remote offers CHUNKING but does not know "
+				   "BDAT");
+	else
+		engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
+						    .transaction = t });
 }
 
 /*
@@ -353,8 +460,8 @@ static void early_reply(struct smtp_engine *e, struct command *c,
 {
 	struct smtp_transaction *t = c != NULL ? c->t : NULL;
 
-	if (c != NULL && c->kind == CMD_END && r->code >= 400 &&
-	    r->code <= 599) {
+	if (c != NULL && (c->kind == CMD_END || c->kind == CMD_BDAT) &&
+	    r->code >= 400 && r->code <= 599) {
 		for (size_t i = 0; i < t->n_rcpts; i++)
 			if (t->progress->rcpts[i].state == RCPT_ACCEPTED)
 				engine_end_rcpt(
@@ -418,23 +525,11 @@ void smtp_input(struct smtp_engine *e, struct slice bytes)
 
 /* ---- the end ----------------------------------------------------------- */
 
-static void return_transaction(struct smtp_engine *e, struct smtp_progress *p,
-			       const char *reason, const char *why)
-{
-	struct smtp_event event = { .kind = SMTP_EVENT_RETURNED,
-				    .transaction = p->t };
-	size_t open = 0;
-
-	while (p->rcpts[open].state == RCPT_ENDED)
-		open++;
-	event.diag = engine_lost_diag(p->t, open, false, reason, why);
-	engine_tell(e, event);
-}
-
 static void lose_transaction(struct smtp_engine *e, struct smtp_progress *p,
 			     const char *reason, const char *why)
 {
-	bool is_end_sent = p->is_end_queued && e->sent_total >= p->end_at;
+	bool is_end_sent = p->is_end_queued && e->sent_total >= p->end_at &&
+			   p->returned == NULL;
 
 	if (is_end_sent)
 		for (size_t i = 0; i < p->t->n_rcpts; i++)
@@ -602,6 +697,13 @@ uint64_t smtp_replies_heard(const struct smtp_engine *e)
 bool smtp_is_busy(const struct smtp_engine *e)
 {
 	return !TAILQ_EMPTY(&e->queued) || !TAILQ_EMPTY(&e->active);
+}
+
+bool smtp_waits_for_bdat(const struct smtp_engine *e)
+{
+	const struct command *first = TAILQ_FIRST(&e->waiting);
+
+	return first != NULL && first->kind == CMD_BDAT;
 }
 
 bool smtp_has_unanswered_end(const struct smtp_engine *e)

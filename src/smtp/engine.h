@@ -32,9 +32,15 @@ struct smtp_config {
 	bool no_esmtp;		    /* HELO only (never with LMTP) */
 	bool esmtp_only_if_greeted; /* EHLO only if the greeting has ESMTP */
 	bool no_pipelining;	    /* whatever the server offers */
+	bool no_chunking;	    /* DATA, whatever the server offers */
 	struct slice helo_name;	    /* borrowed as long as the engine lives */
-	/* Transactions begun and not finished; at least 1. */
+	/*
+	 * Transactions that may be begun and not finished, at most; 0 is 1.
+	 * The window begins at 2 and grows with each content accepted.
+	 */
 	unsigned window;
+	/* Bytes that may be unanswered, about; 0: no limit. */
+	uint64_t window_bytes;
 	/*
 	 * Called with each line that is said ('w') and heard ('r'), never
 	 * with content; may be NULL. The line is borrowed for the call.
@@ -81,6 +87,7 @@ struct smtp_event {
 				    FAILED and RETURNED, in the engine */
 	enum smtp_phase phase;	 /* FAILED: how far it came */
 	unsigned code;		 /* FAILED: of the refusal, 0 if none came */
+	bool was_begun;		 /* RETURNED: its MAIL had been sent */
 };
 
 /* What smtp_wants() asks for; a set. */
@@ -132,13 +139,21 @@ unsigned smtp_wants(const struct smtp_engine *e);
 enum smtp_wait smtp_wait(const struct smtp_engine *e);
 
 /*
- * While SMTP_WANTS_BODY: whose content, and where to add it. What is added
- * must be whole wire text, dots doubled (mime/wire.h); smtp_body_done() ends
- * it, after which it must end in CRLF or be empty.
+ * While SMTP_WANTS_BODY: whose content is to be added. Every transaction is
+ * asked for its content from the start to the end, once.
  */
 struct smtp_transaction *smtp_body_owner(const struct smtp_engine *e);
+
+/* Must dots at the start of lines be doubled? (With DATA, not with BDAT.) */
+bool smtp_body_needs_dots(const struct smtp_engine *e);
+
+/*
+ * Where to add content: whole wire text (mime/wire.h), in pieces of any size;
+ * after each piece smtp_body_filled() says so. With is_last the content is
+ * complete; it must then end in CRLF or be empty.
+ */
 struct str *smtp_body_sink(struct smtp_engine *e);
-void smtp_body_done(struct smtp_engine *e);
+void smtp_body_filled(struct smtp_engine *e, bool is_last);
 
 /* The next event, oldest first. */
 MUST_USE bool smtp_event(struct smtp_engine *e, struct smtp_event *ret);
@@ -154,6 +169,12 @@ uint64_t smtp_replies_heard(const struct smtp_engine *e);
 
 /* Is a transaction queued or begun and not yet finished? */
 bool smtp_is_busy(const struct smtp_engine *e);
+
+/*
+ * Is the reply to a BDAT the one that is awaited? If the server never gives
+ * it, it had better be spoken to without CHUNKING.
+ */
+bool smtp_waits_for_bdat(const struct smtp_engine *e);
 
 /* Is an end of data sent and unanswered? */
 bool smtp_has_unanswered_end(const struct smtp_engine *e);

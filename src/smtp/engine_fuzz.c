@@ -77,7 +77,7 @@ static void pump(struct run *r)
 	while ((smtp_wants(r->engine) & SMTP_WANTS_BODY) != 0) {
 		r->body_of = smtp_body_owner(r->engine);
 		str_add(smtp_body_sink(r->engine), SLICE("x\r\n..\r\n"));
-		smtp_body_done(r->engine);
+		smtp_body_filled(r->engine, true);
 	}
 	if ((smtp_wants(r->engine) & SMTP_WANTS_WRITE) != 0) {
 		struct slice out = smtp_output(r->engine);

@@ -21,7 +21,8 @@ enum command_kind {
 	CMD_MAIL,
 	CMD_RCPT,
 	CMD_DATA,
-	CMD_END, /* the content and the dot behind it */
+	CMD_END,  /* the content and the dot behind it */
+	CMD_BDAT, /* one chunk of content (RFC 3030) */
 	CMD_RSET,
 	CMD_QUIT
 };
@@ -33,6 +34,7 @@ struct command {
 	size_t rcpt;		    /* CMD_RCPT */
 	size_t replies;		    /* still to come */
 	uint64_t end;		    /* offset in the stream behind its bytes */
+	bool is_last;		    /* CMD_BDAT: the last chunk */
 };
 TAILQ_HEAD(command_list, command);
 
@@ -52,9 +54,12 @@ struct smtp_progress {
 	struct smtp_transaction *t;
 	struct slice mail_command, mail_reply, data_command, data_reply;
 	bool is_mail_refused;
-	bool is_end_queued; /* the dot is in the output, up to end_at */
+	bool is_chunked;    /* by BDAT */
+	bool is_end_queued; /* the end is in the output, up to end_at */
+	uint64_t begin_at;  /* offset in the stream of its MAIL */
 	uint64_t end_at;
-	size_t n_commands;	   /* in the send queue or the wait list */
+	const char *returned; /* why it is to be handed back; NULL: it is not */
+	size_t n_commands;    /* in the send queue or the wait list */
 	size_t n_rcpt_waiting;	   /* RCPTs not answered yet */
 	size_t n_accepted, n_open; /* open: not RCPT_ENDED */
 	struct rcpt_progress *rcpts;
@@ -77,7 +82,10 @@ struct smtp_engine {
 	struct command_list to_send, waiting, spare;
 	struct progress_list queued, active;
 	size_t n_active;
-	struct command *body; /* the CMD_END whose content is being added */
+	struct command *body; /* the CMD_END or CMD_BDAT that is being filled */
+	struct str chunk;     /* of a CMD_BDAT */
+	unsigned window;      /* as it is now */
+	bool is_chunking_bad; /* offered, but not understood */
 	bool needs_rset, is_quit_sent;
 	bool is_used; /* a transaction has ended on this connection */
 	const char *lost_reason, *lost_why; /* of smtp_lost() */

@@ -191,6 +191,48 @@ static void on_mail(struct smtp_engine *e, struct command *c,
 		smtp_lost(e, "protocol-error", "unexpected reply to MAIL");
 }
 
+/*
+ * With all of them refused nothing more is sent. LMTP's content by BDAT goes
+ * only now: without an accepted recipient its number of replies is undefined.
+ */
+static void after_last_rcpt(struct smtp_engine *e, struct smtp_transaction *t)
+{
+	struct smtp_progress *p = t->progress;
+
+	if (p->n_accepted == 0) {
+		e->needs_rset = true;
+		engine_drop_unsent(e, t);
+	} else if (p->is_chunked && e->config.is_lmtp && !p->is_mail_refused) {
+		engine_push_first(e, CMD_BDAT, t);
+	}
+}
+
+/*
+ * RFC 5321 4.5.3.1.10: 452 (some say 552) behind accepted recipients means
+ * "no more in this transaction".
+ */
+static bool is_rcpt_limit(const struct smtp_progress *p, const struct reply *r)
+{
+	bool says_other = r->has_enhanced &&
+			  (r->enhanced.subject != 5 || r->enhanced.detail != 3);
+
+	if (p->n_accepted == 0)
+		return false;
+	return r->code == 452 || (r->code == 552 && !says_other);
+}
+
+static void refuse_rcpt(struct smtp_engine *e, const struct command *c,
+			const struct reply *r)
+{
+	const struct smtp_transaction *t = c->t;
+	struct diag *d = ARENA_NEW(t->arena, struct diag);
+
+	*d = *engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r);
+	if (is_rcpt_limit(t->progress, r))
+		d->reason = "rcpt-limit";
+	engine_end_rcpt(e, c->t, c->rcpt, d);
+}
+
 static void on_rcpt(struct smtp_engine *e, struct command *c,
 		    const struct reply *r)
 {
@@ -208,12 +250,9 @@ static void on_rcpt(struct smtp_engine *e, struct command *c,
 	if (is_yes)
 		rcpt->state = RCPT_ACCEPTED;
 	else
-		engine_end_rcpt(e, t, c->rcpt,
-				engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r));
-	if (p->n_rcpt_waiting == 0 && p->n_accepted == 0) {
-		e->needs_rset = true;
-		engine_drop_unsent(e, t);
-	}
+		refuse_rcpt(e, c, r);
+	if (p->n_rcpt_waiting == 0)
+		after_last_rcpt(e, t);
 	if (!is_yes && !(r->code >= 400 && r->code <= 599))
 		smtp_lost(e, "protocol-error", "unexpected reply to RCPT");
 }
@@ -263,10 +302,10 @@ static size_t first_accepted(const struct smtp_transaction *t)
 	return t->n_rcpts;
 }
 
-static void on_end(struct smtp_engine *e, struct command *c,
-		   const struct reply *r)
+/* The reply that decides about content that was sent whole. */
+static void decide_content(struct smtp_engine *e, struct smtp_transaction *t,
+			   const struct reply *r)
 {
-	struct smtp_transaction *t = c->t;
 	size_t i = first_accepted(t);
 
 	if (e->config.is_lmtp && i < t->n_rcpts)
@@ -274,12 +313,62 @@ static void on_end(struct smtp_engine *e, struct command *c,
 				engine_diag(e, t, i, SMTP_PHASE_END, r));
 	else
 		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_END, r);
-	if (!outcome_is_yes(SMTP_PHASE_END, r->code))
-		e->needs_rset = true;
-	if (!(r->code >= 200 && r->code <= 299) &&
-	    !(r->code >= 400 && r->code <= 599))
+	if (outcome_is_yes(SMTP_PHASE_END, r->code)) {
+		if (e->window < e->config.window)
+			e->window++;
+		return;
+	}
+	e->needs_rset = true;
+	if (!(r->code >= 400 && r->code <= 599))
 		smtp_lost(e, "protocol-error",
 			  "unexpected reply to the end of data");
+}
+
+static void on_end(struct smtp_engine *e, struct command *c,
+		   const struct reply *r)
+{
+	decide_content(e, c->t, r);
+}
+
+/* Replies by which a server says that it does not know BDAT after all. */
+static bool is_bdat_unknown(unsigned code)
+{
+	return code == 500 || code == 501 || code == 502 || code == 504;
+}
+
+/*
+ * One reply for each chunk (RFC 3030 4.2). A refusal of any decides; what is
+ * already on its way must stay, or the server would lose count, but no
+ * further chunk follows.
+ */
+static void on_bdat(struct smtp_engine *e, struct command *c,
+		    const struct reply *r)
+{
+	struct smtp_transaction *t = c->t;
+	struct smtp_progress *p = t->progress;
+	bool is_yes = outcome_is_yes(SMTP_PHASE_END, r->code);
+	bool has_accepted = first_accepted(t) < t->n_rcpts;
+
+	if (!is_yes) {
+		e->needs_rset = true;
+		engine_drop_unsent(e, t);
+	}
+	if (has_accepted && is_bdat_unknown(r->code)) {
+		e->is_chunking_bad = true;
+		p->returned = "chunking-refused";
+	} else if (c->is_last && has_accepted && p->returned == NULL) {
+		decide_content(e, t, r);
+	} else if (!is_yes) {
+		p->data_reply = arena_dup(t->arena, r->text);
+		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_DATA, r);
+		if (!(r->code >= 400 && r->code <= 599))
+			smtp_lost(e, "protocol-error",
+				  "unexpected reply to BDAT");
+	} else if (c->is_last && p->n_accepted > 0) {
+		/* MAIL was refused and yet this was taken: for whom? */
+		smtp_lost(e, "protocol-error",
+			  "BDAT accepted without a valid transaction");
+	}
 }
 
 static void on_rset(struct smtp_engine *e, struct command *c,
@@ -314,6 +403,8 @@ const struct step engine_steps[] = {
 		       print_data, on_data },
 	[CMD_END] = { ".", true, SMTP_WAIT_END, SMTP_PHASE_END,
 		      print_verb, on_end },
+	[CMD_BDAT] = { "BDAT", true, SMTP_WAIT_END, SMTP_PHASE_END,
+		       print_verb, on_bdat },
 	[CMD_RSET] = { "RSET", true, SMTP_WAIT_COMMAND, SMTP_PHASE_MAIL,
 		       print_verb, on_rset },
 	[CMD_QUIT] = { "QUIT", false, SMTP_WAIT_COMMAND, SMTP_PHASE_END,

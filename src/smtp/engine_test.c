@@ -125,7 +125,7 @@ static void give_body(struct play *p)
 	struct message *m = message_of(smtp_body_owner(p->engine));
 
 	str_add(smtp_body_sink(p->engine), m->body);
-	smtp_body_done(p->engine);
+	smtp_body_filled(p->engine, true);
 }
 
 /* Lets the engine say what it has to say. */

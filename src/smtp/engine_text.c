@@ -57,7 +57,8 @@ struct slice engine_transcript(const struct smtp_transaction *t, size_t rcpt,
 		add_heard(&out, p->data_reply);
 	}
 	if (phase >= SMTP_PHASE_END) {
-		add_said(&out, p->is_end_queued ? SLICE(".") : SLICE(""));
+		if (p->is_end_queued && !p->is_chunked)
+			add_said(&out, SLICE("."));
 		add_heard(&out, last_reply);
 	}
 	return keep(&out, t->arena);

@@ -60,10 +60,18 @@ int body_prepare(struct body *b, bool scan, struct err *err)
 	return 0;
 }
 
-void content_begin(struct content *c, struct slice header, struct body *body)
+static unsigned wire_flags(const struct content *c)
 {
-	*c = (struct content){ .header = header, .body = body };
-	wire_begin(&c->wire, WIRE_CRLF | WIRE_DOTS | WIRE_HEADER);
+	return c->needs_dots ? WIRE_CRLF | WIRE_DOTS : WIRE_CRLF;
+}
+
+void content_begin(struct content *c, struct slice header, struct body *body,
+		   bool needs_dots)
+{
+	*c = (struct content){ .header = header,
+			       .body = body,
+			       .needs_dots = needs_dots };
+	wire_begin(&c->wire, wire_flags(c) | WIRE_HEADER);
 	message_rewind(body->message);
 }
 
@@ -79,7 +87,7 @@ static void fill_header(struct content *c, struct str *sink)
 	wire_push(&c->wire, c->header, sink);
 	wire_end(&c->wire, sink);
 	str_add(sink, SLICE("\r\n")); /* the line between header and body */
-	wire_begin(&c->wire, WIRE_CRLF | WIRE_DOTS);
+	wire_begin(&c->wire, wire_flags(c));
 	c->is_header_done = true;
 }
 

@@ -39,10 +39,15 @@ struct content {
 	struct wire wire;
 	struct str chunk;
 	bool is_header_done;
+	bool needs_dots;
 };
 
-/* Begins; the body's file is rewound. Dots are doubled (DATA). */
-void content_begin(struct content *c, struct slice header, struct body *body);
+/*
+ * Begins; the body's file is rewound. With needs_dots, dots at the start of
+ * lines are doubled (for DATA).
+ */
+void content_begin(struct content *c, struct slice header, struct body *body,
+		   bool needs_dots);
 void content_done(struct content *c);
 
 /*

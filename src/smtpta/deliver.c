@@ -1,37 +1,35 @@
 /*
- * deliver.c - one job's recipients over a session.
+ * deliver.c - batches into the engine, its events into settled recipients.
  *
- * A batch is at most RCPT_MAX recipients of one delivery group: one
- * transaction. A batch whose connection is lost before its end was sent goes
- * once more over a new connection, at once.
+ * A batch whose connection is lost before its end was sent goes once more
+ * over a new connection, at once.
  */
 #include "smtpta/deliver.h"
 
-#include "smtpta/content.h"
 #include "smtpta/envelope.h"
 
 #include <string.h>
 
-enum { RCPT_MAX = 100, RCPT_LIMIT_LEAST = 10, RCPT_LIMIT_MOST = 100000 };
-
-/* One transaction on its way. */
-struct batch {
-	const struct deliver *x;
-	struct agent_job *job;
-	struct body *body;
-	struct content content;
-	struct smtp_transaction t;
-	size_t *rcpts; /* of t, as indices into the job's */
-	struct agent_outcome *outcomes;
-	size_t n_outcomes;
-	const struct diag *returned; /* it came back; why */
-	bool is_over, is_closed;
+enum {
+	TRIES_MAX = 2,
+	RCPT_MAX = 100,
+	RCPT_LIMIT_LEAST = 10,
+	RCPT_LIMIT_MOST = 100000
 };
 
-int deliver_fill(struct smtp_transaction *t, struct str *sink, struct err *err)
+int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
+		 struct err *err)
 {
 	struct batch *b = t->owner;
+	struct flight *f = b->flight;
 
+	if (!b->has_content_begun) {
+		const struct ctl_rcpt *first = f->job.rcpts[b->rcpts[0]].ctl;
+
+		content_begin(&b->content, first->header->text, &f->body,
+			      needs_dots);
+		b->has_content_begun = true;
+	}
 	return content_fill(&b->content, sink, err);
 }
 
@@ -67,78 +65,21 @@ static const struct diag *with_host(const struct deliver *x,
 	return copy;
 }
 
-static void add_outcome(struct batch *b, size_t rcpt, const struct diag *d)
+static void add_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
+			const struct diag *d)
 {
-	d = with_host(b->x, b->job, d);
+	struct agent_job *job = &b->flight->job;
+
+	d = with_host(x, job, d);
 	b->outcomes[b->n_outcomes++] =
 	    (struct agent_outcome){ .rcpt = rcpt, .diag = d };
-	log_diag(b->x, b->job, rcpt, d);
+	log_diag(x, job, rcpt, d);
 }
 
-static void settle_batch(struct batch *b)
+static void settle_batch(const struct deliver *x, struct batch *b)
 {
-	agent_job_settle(b->x->agent, b->job, b->outcomes, b->n_outcomes);
+	agent_job_settle(x->agent, &b->flight->job, b->outcomes, b->n_outcomes);
 	b->n_outcomes = 0;
-}
-
-void deliver_unreachable(const struct deliver *x, struct agent_job *job,
-			 const struct diag *why, bool is_first_job)
-{
-	struct agent_outcome *outcomes =
-	    arena_array(job->arena, job->n_rcpts, sizeof(*outcomes));
-	struct diag other = *why;
-	size_t n = 0;
-
-	if (other.fate == FATE_DEFERRED_ALL)
-		other.fate = FATE_DEFERRED;
-	for (size_t i = 0; i < job->n_rcpts; i++) {
-		const struct diag *d = is_first_job && n == 0 ? why : &other;
-
-		if (job->rcpts[i].is_settled)
-			continue;
-		log_diag(x, job, i, d);
-		outcomes[n++] = (struct agent_outcome){ .rcpt = i, .diag = d };
-	}
-	agent_job_settle(x->agent, job, outcomes, n);
-}
-
-/* ---- one transaction ---------------------------------------------------- */
-
-static void on_event(struct batch *b, const struct smtp_event *event)
-{
-	switch (event->kind) {
-	case SMTP_EVENT_RCPT:
-		add_outcome(b, b->rcpts[event->rcpt], event->diag);
-		break;
-	case SMTP_EVENT_DONE:
-		b->is_over = true;
-		break;
-	case SMTP_EVENT_RETURNED:
-		b->returned = event->diag;
-		b->is_over = true;
-		break;
-	case SMTP_EVENT_CLOSED:
-		b->is_closed = true;
-		break;
-	case SMTP_EVENT_READY:
-	case SMTP_EVENT_FAILED:
-		break;
-	}
-}
-
-static void run_transaction(struct batch *b)
-{
-	struct session *s = b->x->session;
-	struct smtp_event event;
-
-	smtp_add(session_engine(s), &b->t);
-	while (!b->is_over) {
-		session_step(s);
-		while (smtp_event(session_engine(s), &event))
-			on_event(b, &event);
-	}
-	if (b->is_closed)
-		session_abandon(s, "connection lost");
 }
 
 static bool has_outcome(const struct batch *b, size_t rcpt)
@@ -146,35 +87,63 @@ static bool has_outcome(const struct batch *b, size_t rcpt)
 	for (size_t i = 0; i < b->n_outcomes; i++)
 		if (b->outcomes[i].rcpt == rcpt)
 			return true;
+	for (size_t i = 0; i < b->n_leftover; i++)
+		if (b->leftover[i] == rcpt)
+			return true;
 	return false;
 }
 
-/* Forgets the recipients that have an outcome. */
-static void keep_open_ones(struct batch *b)
+/* Settles a batch: those without an outcome get d (NULL: there are none). */
+static void end_batch(const struct deliver *x, struct batch *b,
+		      const struct diag *d)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < b->t.n_rcpts; i++)
+	for (size_t i = 0; d != NULL && i < b->t.n_rcpts; i++)
 		if (!has_outcome(b, b->rcpts[i]))
-			b->rcpts[kept++] = b->rcpts[i];
-	b->t.n_rcpts = kept;
+			add_outcome(x, b, b->rcpts[i], d);
+	settle_batch(x, b);
+	if (b->n_leftover > 0)
+		flight_add_batch(b->flight, b->leftover, b->n_leftover);
+	flight_end_batch(b);
 }
 
-static void give_all(struct batch *b, const struct diag *d)
+void deliver_unreachable(struct deliver *x, struct flight *f,
+			 const struct diag *why, bool is_first)
 {
-	for (size_t i = 0; i < b->t.n_rcpts; i++)
-		add_outcome(b, b->rcpts[i], d);
+	struct agent_job *job = &f->job;
+	struct agent_outcome *outcomes =
+	    arena_array(job->arena, job->n_rcpts, sizeof(*outcomes));
+	struct diag other = *why;
+	struct batch *b;
+	size_t n = 0;
+
+	if (other.fate == FATE_DEFERRED_ALL)
+		other.fate = FATE_DEFERRED;
+	for (size_t i = 0; i < job->n_rcpts; i++) {
+		const struct diag *d = is_first && n == 0 ? why : &other;
+
+		if (job->rcpts[i].is_settled)
+			continue;
+		log_diag(x, job, i, d);
+		outcomes[n++] = (struct agent_outcome){ .rcpt = i, .diag = d };
+	}
+	agent_job_settle(x->agent, job, outcomes, n);
+	TAILQ_FOREACH (b, &f->batches, link)
+		if (b->state != BATCH_OVER)
+			flight_end_batch(b);
+	f->state = FLIGHT_OVER;
 }
 
-/* RFC 1870 6.1: a message over the stated limit is not offered at all. */
-static bool is_too_large(struct batch *b, uint64_t size)
+/* ---- adding ------------------------------------------------------------ */
+
+static const struct diag *too_large(struct deliver *x, struct batch *b,
+				    uint64_t size)
 {
-	const struct caps *caps = smtp_caps(session_engine(b->x->session));
-	struct arena *a = b->job->arena;
+	const struct caps *caps = smtp_caps(session_engine(x->session));
+	struct arena *a = b->t.arena;
 	struct diag *d;
 
 	if (!caps->size || caps->size_limit == 0 || size <= caps->size_limit)
-		return false;
+		return NULL;
 	d = ARENA_NEW(a, struct diag);
 	d->fate = FATE_FAILED;
 	d->reason = "too-large";
@@ -187,172 +156,178 @@ static bool is_too_large(struct batch *b, uint64_t size)
 	    (unsigned long long)size, (unsigned long long)caps->size_limit);
 	d->text = arena_printf(a, "\r\r%.*s",
 			       SLICE_ARG(slice_from(d->diagnostic, 6)));
-	give_all(b, d);
-	return true;
+	return d;
 }
 
-static bool is_unreadable(struct batch *b)
+static const struct diag *unreadable(struct deliver *x, struct batch *b)
 {
-	const struct caps *caps = smtp_caps(session_engine(b->x->session));
+	const struct caps *caps = smtp_caps(session_engine(x->session));
 	struct diag *d;
 	struct err err;
 
-	if (body_prepare(b->body, caps->eightbitmime, &err) == 0)
-		return false;
-	d = ARENA_NEW(b->job->arena, struct diag);
+	if (body_prepare(&b->flight->body, caps->eightbitmime, &err) == 0)
+		return NULL;
+	d = ARENA_NEW(b->t.arena, struct diag);
 	d->fate = FATE_DEFERRED;
 	d->reason = "message-unreadable";
 	d->status = SLICE("4.3.0 (message file cannot be read)");
 	d->diagnostic = SLICE("x-local; 400 (message file cannot be read)");
-	d->text = arena_printf(b->job->arena, "%s", err.text);
-	give_all(b, d);
-	return true;
+	d->text = arena_printf(b->t.arena, "%s", err.text);
+	return d;
+}
+
+/* Forgets the recipients that have their result. */
+static void keep_open_ones(struct batch *b)
+{
+	const struct agent_rcpt *rcpts = b->flight->job.rcpts;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->t.n_rcpts; i++)
+		if (!rcpts[b->rcpts[i]].is_settled &&
+		    !has_outcome(b, b->rcpts[i]))
+			b->rcpts[kept++] = b->rcpts[i];
+	b->t.n_rcpts = kept;
 }
 
 static void build_transaction(struct batch *b, uint64_t size)
 {
-	struct agent_job *job = b->job;
+	struct agent_job *job = &b->flight->job;
 	const struct ctl_rcpt *first = job->rcpts[b->rcpts[0]].ctl;
 
-	b->t.arena = job->arena;
-	b->t.owner = b;
 	b->t.size = size;
 	b->t.progress = NULL;
-	b->t.is_8bit = b->body->is_8bit || slice_has_8bit(first->header->text);
+	b->t.is_8bit =
+	    b->flight->body.is_8bit || slice_has_8bit(first->header->text);
 	envelope_mail(&job->ctl, first->sender, &b->t);
 	b->t.rcpts = arena_array(job->arena, b->t.n_rcpts, sizeof(*b->t.rcpts));
 	for (size_t i = 0; i < b->t.n_rcpts; i++)
 		b->t.rcpts[i] =
 		    envelope_rcpt(job->rcpts[b->rcpts[i]].ctl, job->arena);
-}
-
-/* One try; true if the batch is finished, whatever came of it. */
-static bool try_batch(struct batch *b, bool is_last_try)
-{
-	const struct ctl_header *header =
-	    b->job->rcpts[b->rcpts[0]].ctl->header;
-	uint64_t size = ctl_size_estimate(&b->job->ctl, b->job->message.size);
-
-	if (is_too_large(b, size) || is_unreadable(b))
-		return true;
-	build_transaction(b, size);
-	b->is_over = b->is_closed = false;
-	b->returned = NULL;
-	content_begin(&b->content, header->text, b->body);
-	run_transaction(b);
 	content_done(&b->content);
-	if (b->returned == NULL)
-		return true;
-	keep_open_ones(b);
-	if (!is_last_try && !agent_is_interrupted() &&
-	    strcmp(b->returned->reason, "message-unreadable") != 0)
-		return false;
-	give_all(b, b->returned);
-	return true;
+	b->has_content_begun = false;
 }
 
-/*
- * Sends one batch, twice if the connection is lost under it. False if there
- * is no session to be had; the batch's open recipients are then untouched.
- */
-static bool send_batch(struct batch *b, struct slice host,
-		       const struct diag **ret_why)
+/* Recipients that may go in one transaction with this server. */
+static size_t rcpt_limit(const struct deliver *x)
 {
-	bool is_reached = true;
+	const struct caps *caps = smtp_caps(session_engine(x->session));
+	uint64_t limit = RCPT_MAX;
 
-	for (int tries = 0; tries < 2; tries++) {
-		is_reached = session_open(b->x->session, host, ret_why);
-		if (!is_reached || try_batch(b, tries == 1))
-			break;
-	}
-	settle_batch(b);
-	return is_reached;
-}
-
-/* ---- a job --------------------------------------------------------------- */
-
-/* Settles what must not be sent; the indices of the rest go to *ret. */
-static size_t check_group(const struct deliver *x, struct agent_job *job,
-			  size_t from, size_t n, size_t *ret)
-{
-	const struct diag *bad_sender =
-	    envelope_check_sender(job->rcpts[from].ctl->sender, job->arena);
-	size_t kept = 0;
-
-	for (size_t i = from; i < from + n; i++) {
-		const struct diag *bad = bad_sender;
-
-		if (bad == NULL)
-			bad =
-			    envelope_check_rcpt(job->rcpts[i].ctl, job->arena);
-		if (bad == NULL) {
-			ret[kept++] = i;
-			continue;
-		}
-		log_diag(x, job, i, bad);
-		agent_job_settle_one(x->agent, job, i, bad);
-	}
-	return kept;
-}
-
-static size_t batch_limit(const struct deliver *x)
-{
-	uint64_t limit;
-
-	if (!session_is_open(x->session))
-		return RCPT_MAX;
-	limit = smtp_caps(session_engine(x->session))->rcpt_limit;
-	if (limit == 0)
-		return RCPT_MAX;
-	if (limit < RCPT_LIMIT_LEAST)
-		return RCPT_LIMIT_LEAST;
+	if (caps->rcpt_limit != 0)
+		limit = caps->rcpt_limit < RCPT_LIMIT_LEAST ? RCPT_LIMIT_LEAST
+							    : caps->rcpt_limit;
+	if (caps->rcptmax != 0 && caps->rcptmax < limit)
+		limit = caps->rcptmax; /* RFC 9422 4.2 */
 	return limit > RCPT_LIMIT_MOST ? RCPT_LIMIT_MOST : (size_t)limit;
 }
 
-/* Sends the checked recipients of a group; each batch begins as `group`. */
-static bool deliver_group(const struct batch *group, struct slice host,
-			  size_t *rcpts, size_t n,
-			  const struct diag **ret_outage)
+static void add_batch(struct deliver *x, struct batch *b)
 {
-	const struct deliver *x = group->x;
+	const struct agent_job *job = &b->flight->job;
+	uint64_t size = ctl_size_estimate(&job->ctl, job->message.size);
+	const struct diag *why = too_large(x, b, size);
+	size_t limit = rcpt_limit(x);
 
-	for (size_t at = 0; at < n;) {
-		struct batch b = *group;
-
-		/* Nothing finished waits for the server. */
-		agent_job_say(x->agent, b.job);
-		agent_flush(x->agent);
-		if (!session_open(x->session, host, ret_outage))
-			return false;
-		b.t.n_rcpts = n - at;
-		if (b.t.n_rcpts > batch_limit(x))
-			b.t.n_rcpts = batch_limit(x);
-		b.rcpts = rcpts + at;
-		at += b.t.n_rcpts;
-		b.outcomes =
-		    arena_array(b.job->arena, b.t.n_rcpts, sizeof(*b.outcomes));
-		if (!send_batch(&b, host, ret_outage))
-			return false;
+	if (why == NULL)
+		why = unreadable(x, b);
+	if (why != NULL) {
+		end_batch(x, b, why);
+		return;
 	}
-	return true;
+	if (b->t.n_rcpts > limit)
+		flight_split_batch(b, limit);
+	build_transaction(b, size);
+	b->state = BATCH_SENT;
+	smtp_add(session_engine(x->session), &b->t);
 }
 
-bool deliver_job(const struct deliver *x, struct agent_job *job,
-		 struct slice host, const struct diag **ret_outage)
+void deliver_add(struct deliver *x, struct flight *f)
 {
-	size_t *rcpts = arena_array(job->arena, job->n_rcpts, sizeof(*rcpts));
-	struct body body;
-	const struct batch group = { .x = x, .job = job, .body = &body };
-	size_t at = 0, from = 0, n;
-	bool is_reached = true;
+	struct batch *b;
 
-	body_begin(&body, &job->message);
-	while (is_reached && (n = agent_job_group(job, &at)) > 0) {
-		n = check_group(x, job, from, n, rcpts);
-		from = at;
-		is_reached = deliver_group(&group, host, rcpts, n, ret_outage);
-		agent_job_say(x->agent, job);
+	TAILQ_FOREACH (b, &f->batches, link)
+		if (b->state == BATCH_WAITING)
+			add_batch(x, b);
+}
+
+/* ---- events ------------------------------------------------------------- */
+
+static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
+{
+	struct batch *b = ev->transaction->owner;
+	size_t rcpt = b->rcpts[ev->rcpt];
+
+	if (strcmp(ev->diag->reason, "rcpt-limit") == 0)
+		b->leftover[b->n_leftover++] = rcpt;
+	else
+		add_outcome(x, b, rcpt, ev->diag);
+	if (ev->diag->fate == FATE_DEFERRED_BACK &&
+	    strcmp(ev->diag->reason, "outcome-unknown") == 0)
+		x->peer->no_window = true;
+}
+
+/*
+ * Does a try count that ended without a result? One that was not even begun
+ * does not, unless the connection was of no use to anybody.
+ */
+static bool counts(const struct deliver *x, const struct smtp_event *ev)
+{
+	if (strcmp(ev->diag->reason, "chunking-refused") == 0)
+		return false;
+	return ev->was_begun || x->n_ended == 0;
+}
+
+static bool is_hopeless(const char *reason)
+{
+	return agent_is_interrupted() ||
+	       strcmp(reason, "message-unreadable") == 0;
+}
+
+static void on_returned(struct deliver *x, const struct smtp_event *ev)
+{
+	struct batch *b = ev->transaction->owner;
+	const char *reason = ev->diag->reason;
+
+	if (strcmp(reason, "chunking-refused") == 0)
+		x->peer->no_chunking = true;
+	if (counts(x, ev))
+		b->tries++;
+	settle_batch(x, b);
+	keep_open_ones(b);
+	if (b->t.n_rcpts == 0 || b->tries >= TRIES_MAX || is_hopeless(reason))
+		end_batch(x, b, ev->diag);
+	else
+		b->state = BATCH_WAITING;
+}
+
+void deliver_take_events(struct deliver *x)
+{
+	struct smtp_event ev;
+	bool is_closed = false;
+
+	while (smtp_event(session_engine(x->session), &ev)) {
+		switch (ev.kind) {
+		case SMTP_EVENT_RCPT:
+			on_rcpt(x, &ev);
+			break;
+		case SMTP_EVENT_DONE:
+			x->n_ended++;
+			end_batch(x, ev.transaction->owner, NULL);
+			break;
+		case SMTP_EVENT_RETURNED:
+			on_returned(x, &ev);
+			break;
+		case SMTP_EVENT_CLOSED:
+			is_closed = true;
+			break;
+		case SMTP_EVENT_READY:
+		case SMTP_EVENT_FAILED:
+			break;
+		}
 	}
-	body_done(&body);
-	return is_reached;
+	if (!is_closed)
+		return;
+	if (session_is_chunking_suspect(x->session))
+		x->peer->no_chunking = true;
+	session_abandon(x->session, "connection lost");
 }

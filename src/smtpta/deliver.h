@@ -1,41 +1,48 @@
 /*
- * deliver.h - one job's recipients over a session.
+ * deliver.h - batches into the engine, its events into settled recipients.
  *
- * Chooses which recipients go together, checks what is sent for them, adds
- * transactions to the engine, turns its events into settled recipients, and
- * decides about a second try on a new connection.
+ * Decides about a second try on a new connection and about recipients that
+ * must go in a transaction of their own.
  */
 #ifndef SMTPTA_DELIVER_H
 #define SMTPTA_DELIVER_H
 
-#include "agent/job.h"
+#include "smtpta/flight.h"
+#include "smtpta/peers.h"
 #include "smtpta/session.h"
 
-/* What a delivery needs beside the job. */
+/* What a delivery needs beside the flight. */
 struct deliver {
 	const struct smtpta_options *options;
 	struct agent *agent;
 	struct session *session;
 	struct sesslog *log; /* may be NULL */
+	struct peer *peer;   /* of the open session's host */
+	size_t n_ended;	     /* transactions, on this connection */
 };
 
 /*
- * Delivers every recipient of an opened job to `host`; each is settled when
- * it returns. False if the host could not be spoken to at all: then
- * *ret_outage says why, in the job's arena.
+ * Gives every waiting batch of a flight to the open session's engine; one
+ * that must not or cannot be sent there is settled instead.
  */
-MUST_USE bool deliver_job(const struct deliver *x, struct agent_job *job,
-			  struct slice host, const struct diag **ret_outage);
+void deliver_add(struct deliver *x, struct flight *f);
 
 /*
- * Settles every open recipient of a job whose host cannot be spoken to: the
- * first gets `why` as it is if is_first_job, the others a plain deferral with
+ * Takes every event of the open session's engine. The connection may be gone
+ * afterwards; batches that came back and may be tried again are waiting.
+ */
+void deliver_take_events(struct deliver *x);
+
+/*
+ * Settles every open recipient of a flight whose host cannot be spoken to:
+ * the first gets `why` as it is if is_first, the others a plain deferral with
  * the same text. A permanent `why` goes to all.
  */
-void deliver_unreachable(const struct deliver *x, struct agent_job *job,
-			 const struct diag *why, bool is_first_job);
+void deliver_unreachable(struct deliver *x, struct flight *f,
+			 const struct diag *why, bool is_first);
 
 /* The session_fill of every delivery. */
-int deliver_fill(struct smtp_transaction *t, struct str *sink, struct err *err);
+int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
+		 struct err *err);
 
 #endif

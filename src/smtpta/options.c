@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+enum { WINDOW_MAX = 10000 };
+
 struct timeout {
 	const char *name;
 	size_t offset; /* in struct smtpta_timeouts */
@@ -34,7 +36,9 @@ struct smtpta_options smtpta_options_default(void)
 {
 	struct smtpta_options o = { .program = "smtp",
 				    .channel = SLICE("smtp"),
-				    .port = 25 };
+				    .port = 25,
+				    .window = 100,
+				    .window_bytes = 4 * 1024 * 1024 };
 
 	for (size_t i = 0; i < COUNT(timeout_rows); i++)
 		*field_of(&o.timeouts, &timeout_rows[i]) =
@@ -73,6 +77,43 @@ int smtpta_options_timeout(struct smtpta_options *o, struct slice value,
 		    SLICE_ARG(value));
 }
 
+static int set_sync(struct smtpta_options *o, struct slice text)
+{
+	bool is_always = slice_eq(text, SLICE("always"));
+
+	if (!is_always && !slice_eq(text, SLICE("auto")))
+		return -1;
+	o->sync_always = is_always;
+	return 0;
+}
+
+/* MESSAGES [ "," BYTES ] */
+static int set_window(struct smtpta_options *o, struct slice text)
+{
+	size_t at = slice_find(text, ',');
+	uint64_t messages, bytes = o->window_bytes;
+
+	if (!slice_uint(slice_head(text, at), WINDOW_MAX, &messages) ||
+	    messages == 0)
+		return -1;
+	if (at < text.len &&
+	    !slice_uint(slice_from(text, at + 1), UINT32_MAX, &bytes))
+		return -1;
+	o->window = (unsigned)messages;
+	o->window_bytes = bytes;
+	return 0;
+}
+
+struct own {
+	const char *key, *expected;
+	int (*set)(struct smtpta_options *o, struct slice text);
+};
+
+static const struct own own_rows[] = {
+	{ "sync", "always or auto", set_sync },
+	{ "window", "MESSAGES or MESSAGES,BYTES", set_window },
+};
+
 int smtpta_options_own(struct smtpta_options *o, struct slice value,
 		       struct err *err)
 {
@@ -80,13 +121,15 @@ int smtpta_options_own(struct smtpta_options *o, struct slice value,
 	struct slice key = slice_head(value, at);
 	struct slice text = slice_from(value, at + 1);
 
-	if (!slice_eq(key, SLICE("sync")))
-		return FAIL(err, "-O %.*s: unknown key", SLICE_ARG(key));
-	if (!slice_eq(text, SLICE("always")) && !slice_eq(text, SLICE("auto")))
-		return FAIL(err, "-O sync=%.*s: expected always or auto",
-			    SLICE_ARG(text));
-	o->sync_always = slice_eq(text, SLICE("always"));
-	return 0;
+	for (size_t i = 0; i < COUNT(own_rows); i++) {
+		if (!slice_eq(key, slice_of(own_rows[i].key)))
+			continue;
+		if (own_rows[i].set(o, text) == 0)
+			return 0;
+		return FAIL(err, "-O %.*s=%.*s: expected %s", SLICE_ARG(key),
+			    SLICE_ARG(text), own_rows[i].expected);
+	}
+	return FAIL(err, "-O %.*s: unknown key", SLICE_ARG(key));
 }
 
 struct slice smtpta_unix_path(struct slice forced)

@@ -33,6 +33,8 @@ struct smtpta_options {
 	bool no_mx;		 /* -x */
 	bool allow_local;	 /* -X; counts only with -x */
 	bool sync_always;	 /* -O sync=always */
+	unsigned window;	 /* -O window=: messages */
+	uint64_t window_bytes;	 /* -O window=,BYTES */
 	struct smtpta_timeouts timeouts; /* -T */
 };
 

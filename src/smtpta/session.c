@@ -41,6 +41,8 @@ struct session {
 	int64_t wait_since, last_used, signalled_at;
 	uint64_t replies_heard; /* when wait_since was set */
 	const struct diag *failure;
+	const struct session_terms *terms; /* of the connection being opened */
+	bool is_chunking_suspect;
 };
 
 struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
@@ -129,6 +131,8 @@ static int64_t deadline(struct session *s)
 static void lost_by_timeout(struct session *s)
 {
 	struct str why = STR_INIT;
+
+	s->is_chunking_suspect = smtp_waits_for_bdat(s->engine);
 
 	if (s->signalled_at != 0)
 		str_adds(&why, "interrupted by signal");
@@ -223,12 +227,13 @@ static void add_content(struct session *s)
 {
 	struct smtp_transaction *t = smtp_body_owner(s->engine);
 	struct err err;
-	int r = s->fill(t, smtp_body_sink(s->engine), &err);
+	int r = s->fill(t, smtp_body_needs_dots(s->engine),
+			smtp_body_sink(s->engine), &err);
 
-	if (r > 0)
-		smtp_body_done(s->engine);
-	else if (r < 0)
+	if (r < 0)
 		smtp_lost(s->engine, "message-unreadable", err.text);
+	else
+		smtp_body_filled(s->engine, r > 0);
 }
 
 /* True if the signal ended everything that was under way. */
@@ -244,20 +249,45 @@ static bool heed_signal(struct session *s)
 	return true;
 }
 
-void session_step(struct session *s)
+/* Waits for a reply or the other descriptor; true if that can be read. */
+static bool read_either(struct session *s, int other_fd)
+{
+	unsigned ready = 0;
+	enum conn_result result;
+
+	sesslog_flush(s->log);
+	result =
+	    conn_wait(s->conn, CONN_READABLE, other_fd, deadline(s), &ready);
+
+	if (result != CONN_OK)
+		take_input(s, result);
+	else if ((ready & CONN_READABLE) != 0)
+		read_some(s);
+	return (ready & CONN_OTHER_READABLE) != 0;
+}
+
+bool session_step(struct session *s, int other_fd)
 {
 	unsigned wants;
 
 	if (heed_signal(s))
-		return;
+		return false;
 	while ((smtp_wants(s->engine) & SMTP_WANTS_BODY) != 0 &&
 	       smtp_output(s->engine).len < OUTPUT_MAX)
 		add_content(s);
 	wants = smtp_wants(s->engine);
 	if ((wants & SMTP_WANTS_WRITE) != 0)
 		write_some(s);
+	else if ((wants & SMTP_WANTS_READ) != 0 && other_fd >= 0)
+		return read_either(s, other_fd);
 	else if ((wants & SMTP_WANTS_READ) != 0)
 		read_some(s);
+	return false;
+}
+
+bool session_is_chunking_suspect(const struct session *s)
+{
+	return s->is_chunking_suspect;
 }
 
 /* ---- closing ----------------------------------------------------------- */
@@ -378,7 +408,7 @@ static struct attempt say_hello(struct session *s)
 	struct attempt result = { 0 };
 	struct smtp_event event;
 
-	for (;;) {
+	for (;; session_step(s, -1)) {
 		while (smtp_event(s->engine, &event)) {
 			if (event.kind == SMTP_EVENT_READY) {
 				result.is_ready = true;
@@ -392,7 +422,6 @@ static struct attempt say_hello(struct session *s)
 			if (event.kind == SMTP_EVENT_CLOSED)
 				return result;
 		}
-		session_step(s);
 	}
 }
 
@@ -420,7 +449,9 @@ static struct attempt try_once(struct session *s, const struct net_addr *addr,
 		.no_esmtp = no_esmtp,
 		.esmtp_only_if_greeted = s->options->esmtp_if_greeted,
 		.no_pipelining = s->options->no_pipelining,
-		.window = 1,
+		.no_chunking = s->terms->no_chunking,
+		.window = s->terms->window,
+		.window_bytes = s->terms->window_bytes,
 		.trace = s->log != NULL ? trace : NULL,
 		.trace_context = s,
 	};
@@ -512,6 +543,7 @@ static const struct diag *interrupted(struct session *s)
 }
 
 bool session_open(struct session *s, struct slice host,
+		  const struct session_terms *terms,
 		  const struct diag **ret_why)
 {
 	struct route route;
@@ -524,6 +556,8 @@ bool session_open(struct session *s, struct slice host,
 	session_close(s, "new host");
 	arena_reset(s->arena);
 	s->host = arena_dup(s->arena, host);
+	s->terms = terms;
+	s->is_chunking_suspect = false;
 	s->remote_mta = slice_make(NULL, 0);
 	s->failure = interrupted(s);
 	route = route_find(s->options, host, s->arena);

@@ -20,8 +20,15 @@ struct session; /* opaque */
  * message is complete, 0 if there is more, -1 with err filled if it cannot be
  * read; then the connection is given up without ending the message.
  */
-typedef int session_fill(struct smtp_transaction *t, struct str *sink,
-			 struct err *err);
+typedef int session_fill(struct smtp_transaction *t, bool needs_dots,
+			 struct str *sink, struct err *err);
+
+/* What is known about a peer and asked for, when a connection is opened. */
+struct session_terms {
+	bool no_chunking;
+	unsigned window; /* messages; see smtp/engine.h */
+	uint64_t window_bytes;
+};
 
 /* Everything borrowed; log may be NULL. Given to the caller. */
 struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
@@ -36,6 +43,7 @@ void session_free(struct session *s);
  * says why no address would do; it lives until the next call.
  */
 MUST_USE bool session_open(struct session *s, struct slice host,
+			   const struct session_terms *terms,
 			   const struct diag **ret_why);
 
 /* Is there an open session, and is it one to `host`? */
@@ -47,9 +55,16 @@ struct smtp_engine *session_engine(struct session *s);
 
 /*
  * Does whatever is to be done next on the connection and waits for at most
- * one thing; then events may have come.
+ * one thing; then events may have come. While only replies are awaited,
+ * other_fd (-1: none) is waited for too: true if it can be read.
  */
-void session_step(struct session *s);
+bool session_step(struct session *s, int other_fd);
+
+/*
+ * Did the server fall silent, or into nonsense, when it was given BDAT? For
+ * as long as the session is open or was just lost.
+ */
+bool session_is_chunking_suspect(const struct session *s);
 
 /* Ends the session: QUIT if the engine is at rest, then close. */
 void session_close(struct session *s, const char *remark);

@@ -1,8 +1,10 @@
 /*
  * smtpta.c - the body of smtp(8).
  *
- * One connection is kept from job to job as long as the host stays the same.
- * A host that could not be spoken to is not tried again for OUTAGE_MS: jobs
+ * Lines are read ahead as far as the engine has room for their messages, so
+ * that there is always a next message to send; they end in the order in which
+ * they came. One connection is kept as long as the host stays the same. A
+ * host that could not be spoken to is not tried again for OUTAGE_MS: jobs
  * already fed for it are put off with the same words.
  */
 #include "smtpta/smtpta.h"
@@ -25,8 +27,12 @@ struct smtpta {
 	struct deliver deliver;
 	const struct smtpta_options *options;
 	struct agent *agent;
+	struct session *session; /* also the deliver's */
+	struct peers *peers;
+	struct flight_list flights;
+	struct session_terms terms;
 	struct str host; /* of the last job line that named one */
-	bool has_host;
+	bool has_host, is_stopping;
 	struct outage outage;
 };
 
@@ -57,7 +63,7 @@ static bool is_out(const struct smtpta *s, struct slice host)
 	       conn_now() < s->outage.until;
 }
 
-/* ---- one job --------------------------------------------------------------
+/* ---- lines ----------------------------------------------------------------
  */
 
 static unsigned count_fds(void)
@@ -73,31 +79,10 @@ static unsigned count_fds(void)
 	return n >= 3 ? n - 3 : 0; /* ".", "..", and the directory itself */
 }
 
-static void deliver_opened(struct smtpta *s, struct agent_job *job)
+static struct flight *flight_of(struct smtpta *s, const struct jobline *line)
 {
-	struct slice host = str_slice(&s->host);
-	const struct diag *why;
-
-	sesslog_printf(s->deliver.log, "%.*s: %.*s", SLICE_ARG(job->name.base),
-		       SLICE_ARG(job->ctl.log_identity));
-	if (is_out(s, host)) {
-		deliver_unreachable(&s->deliver, job, s->outage.why, false);
-	} else if (deliver_job(&s->deliver, job, host, &why)) {
-		s->outage.why = NULL;
-	} else {
-		remember_outage(s, host, why);
-		deliver_unreachable(&s->deliver, job, s->outage.why, true);
-	}
-	if (s->options->one_per_connection)
-		session_close(s->deliver.session, "one message only");
-}
-
-static void do_job(struct smtpta *s, const struct jobline *line)
-{
-	struct agent_job job = { 0 };
-	struct agent_request request;
-	bool must_resync = true;
-
+	if (line->kind != JOBLINE_JOB)
+		return flight_of_line();
 	if (line->has_host) {
 		str_clear(&s->host);
 		str_add(&s->host, line->host);
@@ -105,70 +90,266 @@ static void do_job(struct smtpta *s, const struct jobline *line)
 	}
 	if (!s->has_host) {
 		agent_add(s->agent, SLICE("# smtp needs defined host!\n"));
-		return;
+		return flight_of_line();
 	}
 	sesslog_printf(s->deliver.log, "jobspec: %.*s", SLICE_ARG(line->line));
 	if (s->options->debug >= 2)
 		agent_comment(s->agent, "(fdcnt=%u, file:%.*s, host:%s)",
 			      count_fds(), SLICE_ARG(line->name),
 			      str_cstr(&s->host));
-	request = (struct agent_request){ .name = line->name,
-					  .has_host = true,
-					  .host = str_slice(&s->host),
-					  .select = AGENT_SELECT_HOST };
-	switch (agent_job_open(s->agent, &job, &request)) {
+	return flight_of_job(line->name, str_slice(&s->host));
+}
+
+static bool has_waiting_flight(const struct smtpta *s)
+{
+	const struct flight *last = TAILQ_LAST(&s->flights, flight_list);
+
+	return last != NULL && last->state == FLIGHT_WAITING;
+}
+
+/* Could the message of a further line be sent at once? */
+static bool has_room(const struct smtpta *s)
+{
+	if (TAILQ_EMPTY(&s->flights))
+		return true;
+	return !has_waiting_flight(s) && !s->options->one_per_connection &&
+	       session_is_open(s->session) &&
+	       smtp_has_room(session_engine(s->session));
+}
+
+static void take_line(struct smtpta *s)
+{
+	struct jobline line;
+	struct flight *f;
+
+	if (s->is_stopping || !agent_next_line(s->agent, &line))
+		return;
+	if (line.kind == JOBLINE_STOP) {
+		s->is_stopping = true;
+		return;
+	}
+	f = flight_of(s, &line);
+	TAILQ_INSERT_TAIL(&s->flights, f, link);
+}
+
+/* ---- flights ----------------------------------------------------------------
+ */
+
+/* The host whose session is needed now: that of the flights that are open. */
+static bool has_open_flight(const struct smtpta *s, struct slice *ret_host)
+{
+	const struct flight *f;
+
+	TAILQ_FOREACH (f, &s->flights, link) {
+		if (f->state != FLIGHT_OPEN)
+			continue;
+		*ret_host = f->host;
+		return true;
+	}
+	return false;
+}
+
+static void open_flight(struct smtpta *s, struct flight *f)
+{
+	struct agent_request request = { .name = f->name,
+					 .has_host = true,
+					 .host = f->host,
+					 .select = AGENT_SELECT_HOST };
+
+	f->state = FLIGHT_OVER;
+	switch (agent_job_open(s->agent, &f->job, &request)) {
 	case AGENT_OPENED:
-		must_resync = false;
-		deliver_opened(s, &job);
 		break;
 	case AGENT_UNKNOWN_FORMAT:
 		agent_stop(s->agent);
-		break;
+		f->must_resync = true;
+		return;
 	case AGENT_RESYNC:
-		break;
+		f->must_resync = true;
+		return;
 	}
-	agent_job_close(s->agent, &job);
-	if (must_resync)
-		agent_resync(s->agent, line->name);
+	sesslog_printf(s->deliver.log, "%.*s: %.*s",
+		       SLICE_ARG(f->job.name.base),
+		       SLICE_ARG(f->job.ctl.log_identity));
+	body_begin(&f->body, &f->job.message);
+	f->state = FLIGHT_OPEN;
+	if (is_out(s, f->host))
+		deliver_unreachable(&s->deliver, f, s->outage.why, false);
+	else
+		flight_make_batches(s->agent, f);
 }
 
-/* ---- the loop --------------------------------------------------------------
- */
+/* Opens the flights whose turn has come: those to the host of the open ones. */
+static void open_flights(struct smtpta *s)
+{
+	struct slice host = { 0 };
+	struct flight *f;
+
+	TAILQ_FOREACH (f, &s->flights, link) {
+		if (f->state != FLIGHT_WAITING)
+			continue;
+		if (has_open_flight(s, &host) &&
+		    !slice_eq_nocase(host, f->host))
+			return;
+		open_flight(s, f);
+	}
+}
+
+/* Ends the flights whose turn it is, in the order of their lines. */
+static void end_flights(struct smtpta *s)
+{
+	struct flight *f = TAILQ_FIRST(&s->flights);
+
+	for (; f != NULL && f->state == FLIGHT_OVER;
+	     f = TAILQ_FIRST(&s->flights)) {
+		bool is_job = f->is_job;
+		bool must_resync = f->must_resync;
+
+		TAILQ_REMOVE(&s->flights, f, link);
+		agent_job_say(s->agent, &f->job);
+		if (must_resync) {
+			agent_job_close(s->agent, &f->job);
+			agent_resync(s->agent, f->name);
+		}
+		flight_free(s->agent, f);
+		agent_hungry(s->agent);
+		if (is_job && s->options->one_per_connection)
+			session_close(s->session, "one message only");
+	}
+	/* The first one's reports need not wait for its end. */
+	if (f != NULL && f->job.arena != NULL)
+		agent_job_say(s->agent, &f->job);
+}
+
+/* ---- the connection
+ * ----------------------------------------------------------- */
+
+static void on_unreachable(struct smtpta *s, struct slice host,
+			   const struct diag *why)
+{
+	bool is_first = true;
+	struct flight *f;
+
+	remember_outage(s, host, why);
+	TAILQ_FOREACH (f, &s->flights, link) {
+		if (f->state != FLIGHT_OPEN)
+			continue;
+		deliver_unreachable(&s->deliver, f, s->outage.why, is_first);
+		is_first = false;
+	}
+}
+
+/* Opens the session that the open flights need; false if it cannot be had. */
+static bool connect_for(struct smtpta *s, struct slice host)
+{
+	struct peer *peer = peers_get(s->peers, host);
+	const struct diag *why;
+
+	if (session_is_for(s->session, host) && peer == s->deliver.peer &&
+	    smtp_is_busy(session_engine(s->session)))
+		return true;
+	s->terms = (struct session_terms){
+		.no_chunking = peer->no_chunking,
+		.window = peer->no_window || s->options->no_pipelining ||
+				  s->options->one_per_connection
+			      ? 1
+			      : s->options->window,
+		.window_bytes = s->options->window_bytes,
+	};
+	if (!session_is_for(s->session, host))
+		s->deliver.n_ended = 0;
+	s->deliver.peer = peer;
+	if (!session_open(s->session, host, &s->terms, &why)) {
+		on_unreachable(s, host, why);
+		return false;
+	}
+	s->outage.why = NULL;
+	return true;
+}
+
+static void add_batches(struct smtpta *s)
+{
+	struct flight *f;
+
+	TAILQ_FOREACH (f, &s->flights, link)
+		if (f->state == FLIGHT_OPEN)
+			deliver_add(&s->deliver, f);
+}
+
+/* One step of whatever is under way. */
+static void fly(struct smtpta *s, struct slice host)
+{
+	int other_fd = -1;
+
+	if (!connect_for(s, host))
+		return;
+	add_batches(s);
+	if (!smtp_is_busy(session_engine(s->session)))
+		return;
+	if (has_room(s) && !s->is_stopping && !agent_has_line(s->agent))
+		other_fd = agent_options(s->agent)->in_fd;
+	if (session_step(s->session, other_fd))
+		agent_read(s->agent);
+	deliver_take_events(&s->deliver);
+}
+
+/* ---- the loop
+ * -------------------------------------------------------------------- */
 
 /* Until when to wait for input: an open session is not kept idle for ever. */
 static int wait_ms(const struct smtpta *s)
 {
-	const struct session *session = s->deliver.session;
 	int64_t left;
 
-	if (!session_is_open(session))
+	if (!session_is_open(s->session))
 		return -1;
-	left = session_last_used(session) + IDLE_MS - conn_now();
+	left = session_last_used(s->session) + IDLE_MS - conn_now();
 	return left > 0 ? (int)left : 0;
 }
 
-/* False once there is nothing more to do. */
-static bool take_line(struct smtpta *s)
+static void wait_for_line(struct smtpta *s)
 {
-	struct jobline line;
+	int timeout = wait_ms(s);
 
-	while (!agent_has_line(s->agent)) {
-		int timeout = wait_ms(s);
+	sesslog_flush(s->deliver.log);
+	if (timeout == 0)
+		session_close(s->session, "idle");
+	else
+		(void)agent_wait(s->agent, timeout);
+}
 
-		sesslog_flush(s->deliver.log);
-		if (timeout == 0)
-			session_close(s->deliver.session, "idle");
-		else
-			(void)agent_wait(s->agent, timeout);
+/* Takes lines as long as their messages can be given to the engine. */
+static void read_ahead(struct smtpta *s)
+{
+	struct slice host = { 0 };
+
+	while (has_room(s) && !s->is_stopping && agent_has_line(s->agent)) {
+		take_line(s);
+		open_flights(s);
+		if (has_open_flight(s, &host) &&
+		    session_is_for(s->session, host))
+			add_batches(s);
 	}
-	if (!agent_next_line(s->agent, &line))
-		return false;
-	if (line.kind == JOBLINE_STOP)
-		return false;
-	if (line.kind == JOBLINE_JOB)
-		do_job(s, &line);
-	agent_hungry(s->agent);
-	return true;
+}
+
+static void run(struct smtpta *s)
+{
+	struct slice host = { 0 };
+
+	for (;;) {
+		read_ahead(s);
+		open_flights(s);
+		end_flights(s);
+		if (has_open_flight(s, &host)) {
+			agent_flush(s->agent);
+			fly(s, host);
+		} else if (TAILQ_EMPTY(&s->flights)) {
+			if (s->is_stopping)
+				return;
+			if (!agent_has_line(s->agent))
+				wait_for_line(s);
+		}
+	}
 }
 
 int smtpta_run(const struct smtpta_options *o, struct agent *a)
@@ -180,20 +361,20 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 
 	if (o->log_file != NULL && sesslog_open(o->log_file, &log, &err) < 0)
 		agent_comment(a, "%s", err.text);
+	TAILQ_INIT(&s.flights);
 	s.outage.arena = arena_new();
+	s.peers = peers_new();
+	s.session = session_new(o, log, deliver_fill);
 	s.has_host = ao->has_host;
 	str_add(&s.host, ao->host);
 	s.deliver = (struct deliver){
-		.options = o,
-		.agent = a,
-		.log = log,
-		.session = session_new(o, log, deliver_fill),
+		.options = o, .agent = a, .log = log, .session = s.session
 	};
-	while (take_line(&s))
-		agent_flush(a);
+	run(&s);
 	agent_flush(a);
-	session_free(s.deliver.session);
+	session_free(s.session);
 	sesslog_close(log);
+	peers_free(s.peers);
 	arena_free(s.outage.arena);
 	str_done(&s.host);
 	return agent_exit_status(a);

@@ -1,0 +1,127 @@
+/*
+ * flight.c - job lines on their way.
+ *
+ * A batch lives in its job's arena and goes with it.
+ */
+#include "smtpta/flight.h"
+
+#include "base/mem.h"
+#include "smtpta/envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct flight *flight_of_line(void)
+{
+	struct flight *f = mem_zero(1, sizeof(*f));
+
+	TAILQ_INIT(&f->batches);
+	f->state = FLIGHT_OVER;
+	f->job.fd = -1;
+	return f;
+}
+
+struct flight *flight_of_job(struct slice name, struct slice host)
+{
+	struct flight *f = flight_of_line();
+
+	f->arena = arena_new();
+	f->state = FLIGHT_WAITING;
+	f->is_job = true;
+	f->name = arena_dup(f->arena, name);
+	f->host = arena_dup(f->arena, host);
+	return f;
+}
+
+static struct batch *new_batch(struct flight *f, const size_t *rcpts, size_t n)
+{
+	struct arena *a = f->job.arena;
+	struct batch *b = ARENA_NEW(a, struct batch);
+
+	b->flight = f;
+	b->t.arena = a;
+	b->t.owner = b;
+	b->t.n_rcpts = n;
+	b->rcpts = arena_array(a, n, sizeof(*b->rcpts));
+	memcpy(b->rcpts, rcpts, n * sizeof(*rcpts));
+	b->outcomes = arena_array(a, n, sizeof(*b->outcomes));
+	b->leftover = arena_array(a, n, sizeof(*b->leftover));
+	f->n_open++;
+	return b;
+}
+
+struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n)
+{
+	struct batch *b = new_batch(f, rcpts, n);
+
+	TAILQ_INSERT_TAIL(&f->batches, b, link);
+	return b;
+}
+
+void flight_split_batch(struct batch *b, size_t n)
+{
+	struct flight *f = b->flight;
+	struct batch *rest = new_batch(f, b->rcpts + n, b->t.n_rcpts - n);
+
+	b->t.n_rcpts = n;
+	TAILQ_INSERT_AFTER(&f->batches, b, rest, link);
+}
+
+void flight_end_batch(struct batch *b)
+{
+	content_done(&b->content);
+	b->state = BATCH_OVER;
+	if (--b->flight->n_open == 0)
+		b->flight->state = FLIGHT_OVER;
+}
+
+/* Settles what must not be sent; the indices of the rest go to *ret. */
+static size_t check_group(struct agent *a, struct agent_job *job, size_t from,
+			  size_t n, size_t *ret)
+{
+	const struct diag *bad_sender =
+	    envelope_check_sender(job->rcpts[from].ctl->sender, job->arena);
+	size_t kept = 0;
+
+	for (size_t i = from; i < from + n; i++) {
+		const struct diag *bad = bad_sender;
+
+		if (bad == NULL)
+			bad =
+			    envelope_check_rcpt(job->rcpts[i].ctl, job->arena);
+		if (bad == NULL)
+			ret[kept++] = i;
+		else
+			agent_job_settle_one(a, job, i, bad);
+	}
+	return kept;
+}
+
+void flight_make_batches(struct agent *a, struct flight *f)
+{
+	struct agent_job *job = &f->job;
+	size_t *rcpts = arena_array(job->arena, job->n_rcpts, sizeof(*rcpts));
+	size_t at = 0, from = 0, n;
+
+	while ((n = agent_job_group(job, &at)) > 0) {
+		size_t kept = check_group(a, job, from, n, rcpts);
+
+		if (kept > 0)
+			flight_add_batch(f, rcpts, kept);
+		from = at;
+	}
+	if (f->n_open == 0)
+		f->state = FLIGHT_OVER;
+}
+
+void flight_free(struct agent *a, struct flight *f)
+{
+	struct batch *b;
+
+	TAILQ_FOREACH (b, &f->batches, link)
+		content_done(&b->content);
+	body_done(&f->body);
+	agent_job_close(a, &f->job);
+	arena_free(f->arena);
+	free(f);
+}

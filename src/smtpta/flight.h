@@ -1,0 +1,85 @@
+/*
+ * flight.h - job lines on their way, each with its message and transactions.
+ *
+ * Every line that is taken becomes a flight; flights end in the order of the
+ * lines, so that no report and no "#hungry" overtakes an earlier one. A
+ * flight's recipients go in batches: at most so many recipients of one
+ * delivery group, one transaction each.
+ */
+#ifndef SMTPTA_FLIGHT_H
+#define SMTPTA_FLIGHT_H
+
+#include "agent/job.h"
+#include "smtp/engine.h"
+#include "smtpta/content.h"
+
+#include <sys/queue.h>
+
+struct flight;
+
+enum batch_state {
+	BATCH_WAITING, /* to be given to the engine */
+	BATCH_SENT,    /* the engine has it */
+	BATCH_OVER     /* every recipient is settled */
+};
+
+struct batch {
+	TAILQ_ENTRY(batch) link;
+	struct flight *flight;
+	enum batch_state state;
+	unsigned tries; /* that counted */
+	struct smtp_transaction t;
+	struct content content;
+	bool has_content_begun;
+	size_t *rcpts; /* of t, as indices into the job's */
+	struct agent_outcome *outcomes;
+	size_t n_outcomes;
+	size_t *leftover; /* refused by a limit on recipients: to go next */
+	size_t n_leftover;
+};
+TAILQ_HEAD(batch_list, batch);
+
+enum flight_state {
+	FLIGHT_WAITING, /* its job is not opened yet */
+	FLIGHT_OPEN,	/* recipients are under way */
+	FLIGHT_OVER	/* everything is settled; only its turn is awaited */
+};
+
+struct flight {
+	TAILQ_ENTRY(flight) link;
+	struct arena *arena; /* of the line's words */
+	enum flight_state state;
+	bool is_job, must_resync;
+	struct slice name, host;
+	struct agent_job job;
+	struct body body;
+	struct batch_list batches;
+	size_t n_open; /* batches not over */
+};
+TAILQ_HEAD(flight_list, flight);
+
+/* A flight that is over before it began: a line that only wants "#hungry". */
+struct flight *flight_of_line(void);
+
+/* A job for a host, not opened yet. */
+struct flight *flight_of_job(struct slice name, struct slice host);
+
+/*
+ * Makes a batch of each delivery group of the opened job. Recipients and
+ * senders that must not be sent are settled here.
+ */
+void flight_make_batches(struct agent *a, struct flight *f);
+
+/* One more batch, behind the others, for n of the job's recipients. */
+struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n);
+
+/* Leaves the first n recipients in a batch; the rest go in one behind it. */
+void flight_split_batch(struct batch *b, size_t n);
+
+/* A batch is over. */
+void flight_end_batch(struct batch *b);
+
+/* Closes the job and frees all; what was not settled is deferred. */
+void flight_free(struct agent *a, struct flight *f);
+
+#endif

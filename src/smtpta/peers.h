@@ -1,0 +1,31 @@
+/*
+ * peers.h - what an agent has learnt about the servers it speaks to.
+ *
+ * Remembered for the life of the agent, by destination. Bounded: the peer
+ * that was asked about longest ago is forgotten first.
+ */
+#ifndef SMTPTA_PEERS_H
+#define SMTPTA_PEERS_H
+
+#include "base/slice.h"
+
+struct peers; /* opaque */
+
+struct peer {
+	bool no_chunking; /* offers CHUNKING and mishandles BDAT */
+	bool no_window;	  /* lost a connection with ends unanswered */
+};
+
+/* An empty memory; given to the caller. */
+struct peers *peers_new(void);
+
+/* NULL is allowed. */
+void peers_free(struct peers *p);
+
+/*
+ * What is known of a destination (names without regard to case), to be read
+ * and changed; nothing is known of a new one. Borrowed until the next call.
+ */
+struct peer *peers_get(struct peers *p, struct slice host);
+
+#endif
