@@ -21,6 +21,8 @@ static void add_heard(struct str *to, struct slice reply)
 {
 	struct slice line;
 
+	if (reply.len == 0) /* none came */
+		return;
 	if (reply.len > TRANSCRIPT_REPLY_MAX)
 		reply.len = TRANSCRIPT_REPLY_MAX;
 	while (slice_cut(&reply, '\n', &line)) {

@@ -284,12 +284,12 @@ static void fly(struct smtpta *s, struct slice host)
 	if (!connect_for(s, host))
 		return;
 	add_batches(s);
-	if (!smtp_is_busy(session_engine(s->session)))
-		return;
 	if (has_room(s) && !s->is_stopping && !agent_has_line(s->agent))
 		other_fd = agent_options(s->agent)->in_fd;
-	if (session_step(s->session, other_fd))
+	if (smtp_is_busy(session_engine(s->session)) &&
+	    session_step(s->session, other_fd))
 		agent_read(s->agent);
+	/* Also from a session that was lost before it was of any use. */
 	deliver_take_events(&s->deliver);
 }
 
