@@ -274,6 +274,13 @@ class Agent:
         """Writes bytes as they are."""
         self._pump(to_bytes(data), lambda: True, "room in the pipe", deadline)
 
+    def stuff(self, data: bytes) -> int:
+        """Writes what fits without reading anything; gives its length."""
+        try:
+            return os.write(self._in, data)
+        except BlockingIOError:
+            return 0
+
     def feed(self, job: Job | str, host: str | None = None) -> None:
         """Writes one job line; returns at once."""
         line = str(job) + ("" if host is None else "\t" + host) + "\n"
@@ -359,6 +366,17 @@ class Agent:
                 pass
         else:
             os.close(self._in)
+
+    def abandon(self) -> None:
+        """The scheduler dies: nobody writes or reads any more."""
+        self.close_input()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        else:
+            os.close(self._out)
+        self._out = None
+        self.eof = True
 
     def stop(self, how: str = "line", deadline: float = None) -> int:
         """

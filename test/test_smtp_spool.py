@@ -331,9 +331,8 @@ def test_d_lines_of_earlier_attempts_stay(office, smtp, smtpd):
     with open(job.control, "ab") as f:
         f.write(b"d torn")
     agent.run(job, "other")
-    lines = job.appended.split(b"\n")
-    assert [x[:6] for x in lines] == [
-        b"d %d" % job.offsets[0] if len(b"d %d" % job.offsets[0]) == 6
-        else lines[0][:6], b"d torn", lines[2][:6], b""]
-    assert zpost.DLine.parse(lines[2] + b"\n", 0).rcpt == job.offsets[1]
+    first, torn, second, rest = job.appended.split(b"\n")
+    assert zpost.DLine.parse(first + b"\n", 0).rcpt == job.offsets[0]
+    assert zpost.DLine.parse(second + b"\n", 0).rcpt == job.offsets[1]
+    assert (torn, rest) == (b"d torn", b"")
     assert job.marks == "--"

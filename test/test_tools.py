@@ -603,7 +603,8 @@ def machine(tmp_path):
 
     def setup(uid, listed=listed):
         fake(bin_dir, "id", f"echo {uid}\n")
-        env = dict(os.environ, PATH=f"{bin_dir}:/usr/bin:/bin")
+        env = dict(os.environ, PATH=f"{bin_dir}:/usr/bin:/bin",
+                   POLICY_RC_D=str(tmp_path / "policy-rc.d"))
         status, out, err = run(TOOLS / "setup", listed, env=env)
         apt = tmp_path / "apt"
         return status, err, apt.read_text() if apt.exists() else ""
@@ -615,6 +616,27 @@ def test_setup_installs_as_root(machine):
     status, _, apt = machine(0)
     assert status == 0
     assert apt == "install -y --no-install-recommends maildrop\n"
+
+
+def test_setup_lets_no_service_start(machine, tmp_path):
+    policy = tmp_path / "policy-rc.d"
+    fake(tmp_path / "bin", "apt-get", f'{policy} >> {tmp_path}/seen; '
+         f'echo $? >> {tmp_path}/seen\n')
+    assert machine(0)[0] == 0
+    assert (tmp_path / "seen").read_text() == "101\n"
+    assert not policy.exists()
+
+
+def test_setup_keeps_the_policy_that_is_there(machine, tmp_path):
+    fake(tmp_path, "policy-rc.d", "exit 0\n")
+    assert machine(0)[0] == 0
+    assert (tmp_path / "policy-rc.d").read_text() == "#!/bin/sh\nexit 0\n"
+
+
+def test_failed_setup_takes_its_policy_back(machine, tmp_path):
+    fake(tmp_path / "bin", "apt-get", "exit 100\n")
+    assert machine(0)[0] == 100
+    assert not (tmp_path / "policy-rc.d").exists()
 
 
 def test_setup_prints_the_command_to_others(machine):

@@ -101,14 +101,13 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 int main(int argc, char **argv)
 {
 	struct smtpta_options o = smtpta_options_default();
-	struct arena *arena = arena_new();
 	struct agent_options ao;
 	struct agent *agent;
+	struct arena *arena;
 	struct err err;
 	int letter, status;
 
 	setup_descriptors();
-
 	opterr = 0; /* usage() says it with the "# " that logs want */
 	while ((letter = getopt(argc, argv, "1c:dEF:h:l:MO:p:PT:VxX")) != -1) {
 		if (letter == 'V') {
@@ -121,6 +120,7 @@ int main(int argc, char **argv)
 		usage();
 	if (smtpta_options_check(&o, &err) < 0)
 		usage_error(err.text);
+	arena = arena_new();
 	(void)setup_zenv(arena);
 	ao = setup_agent("smtp", arena);
 	ao.sync_always = o.sync_always;
