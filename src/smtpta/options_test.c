@@ -25,6 +25,8 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.timeouts.dot, 1200);
 	assert_int_equal(o.forced.len, 0);
 	assert_int_equal(o.helo_name.len, 0);
+	assert_int_equal(o.window, 100);
+	assert_int_equal(o.window_bytes, 4 * 1024 * 1024);
 	assert_null(o.log_file);
 	assert_int_equal(o.debug, 0);
 	assert_false(o.one_per_connection || o.esmtp_if_greeted || o.is_lmtp ||
@@ -119,7 +121,7 @@ static void test_bad_timeouts_are_refused_with_what_was_expected(void **state)
 
 /* ---- -O ----------------------------------------------------------------- */
 
-static void test_own_options_are_set_or_refused_by_name(void **state)
+static void test_sync_is_always_or_auto(void **state)
 {
 	struct smtpta_options o = smtpta_options_default();
 	struct err err;
@@ -131,13 +133,74 @@ static void test_own_options_are_set_or_refused_by_name(void **state)
 	assert_string_equal(err.text, "-O sync=maybe: expected always or auto");
 	assert_int_equal(smtpta_options_own(&o, SLICE("sync"), &err), -1);
 	assert_int_equal(smtpta_options_own(&o, SLICE("sync="), &err), -1);
-	assert_int_equal(smtpta_options_own(&o, SLICE("sink=1"), &err), -1);
-	assert_string_equal(err.text, "-O sink: unknown key");
-	assert_int_equal(smtpta_options_own(&o, SLICE(""), &err), -1);
-	assert_int_equal(smtpta_options_own(&o, SLICE("=always"), &err), -1);
 	assert_true(o.sync_always);
 	assert_int_equal(smtpta_options_own(&o, SLICE("sync=auto"), &err), 0);
 	assert_false(o.sync_always);
+}
+
+static void test_unknown_own_option_is_refused_by_name(void **state)
+{
+	static const char *const unknown[] = { "sink", "", "Sync", "sync ",
+					       "windows" };
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(unknown); i++) {
+		struct str value = STR_INIT, want = STR_INIT;
+
+		str_addf(&value, "%s=always", unknown[i]);
+		str_addf(&want, "-O %s: unknown key", unknown[i]);
+		assert_int_equal(
+		    smtpta_options_own(&o, str_slice(&value), &err), -1);
+		assert_string_equal(err.text, str_cstr(&want));
+		str_done(&value);
+		str_done(&want);
+	}
+	assert_false(o.sync_always);
+}
+
+static void check_window(const char *value, unsigned window, uint64_t bytes)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	if (smtpta_options_own(&o, slice_of(value), &err) < 0)
+		fail_msg("%s: %s", value, err.text);
+	assert_int_equal(o.window, window);
+	assert_int_equal(o.window_bytes, bytes);
+}
+
+static void test_window_has_messages_and_perhaps_bytes(void **state)
+{
+	(void)state;
+	check_window("window=1", 1, 4 * 1024 * 1024);
+	check_window("window=10000", 10000, 4 * 1024 * 1024);
+	check_window("window=7,65536", 7, 65536);
+	check_window("window=7,0", 7, 0);
+	check_window("window=7,4294967295", 7, UINT32_MAX);
+}
+
+static void test_bad_windows_are_refused(void **state)
+{
+	static const char *const bad[] = {
+		"window",	"window=",    "window=0",
+		"window=10001", "window=-1",  "window=x",
+		"window=1,",	"window=,1",  "window=1,x",
+		"window=1,-1",	"window=1 2", "window=1,4294967296",
+	};
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		if (smtpta_options_own(&o, slice_of(bad[i]), &err) == 0)
+			fail_msg("%s", bad[i]);
+		assert_non_null(strstr(err.text, ": expected MESSAGES or "
+						 "MESSAGES,BYTES"));
+	}
+	assert_int_equal(o.window, 100);
+	assert_int_equal(o.window_bytes, 4 * 1024 * 1024);
 }
 
 /* ---- -F and what options say together ----------------------------------- */
@@ -206,7 +269,10 @@ int main(void)
 		cmocka_unit_test(test_timeouts_add_up_over_options),
 		cmocka_unit_test(
 		    test_bad_timeouts_are_refused_with_what_was_expected),
-		cmocka_unit_test(test_own_options_are_set_or_refused_by_name),
+		cmocka_unit_test(test_sync_is_always_or_auto),
+		cmocka_unit_test(test_unknown_own_option_is_refused_by_name),
+		cmocka_unit_test(test_window_has_messages_and_perhaps_bytes),
+		cmocka_unit_test(test_bad_windows_are_refused),
 		cmocka_unit_test(test_unix_path_is_what_stands_behind_its_word),
 		cmocka_unit_test(test_options_are_checked_together),
 	};
