@@ -102,17 +102,19 @@ static size_t gb_len(const unsigned char *p, size_t len)
 
 typedef size_t char_len(const unsigned char *p, size_t len);
 
+struct multibyte {
+	const char *name;
+	char_len *len;
+};
+
 size_t charset_char_len(struct slice name, struct slice s)
 {
-	static const struct {
-		const char *name;
-		char_len *len;
-	} sets[] = {
-		{ "UTF-8", utf8_len },	  { "EUC-JP", euc_len },
-		{ "EUC-KR", euc_len },	  { "GB2312", euc_len },
-		{ "EUC-TW", euc_len },	  { "KS_C_5601-1987", gb_len },
-		{ "GBK", gb_len },	  { "GB18030", gb_len },
-		{ "Big5", gb_len },	  { "Big5-HKSCS", gb_len },
+	static const struct multibyte sets[] = {
+		{ "UTF-8", utf8_len },	   { "EUC-JP", euc_len },
+		{ "EUC-KR", euc_len },	   { "EUC-TW", euc_len },
+		{ "GB2312", euc_len },	   { "GBK", gb_len },
+		{ "GB18030", gb_len },	   { "Big5", gb_len },
+		{ "Big5-HKSCS", gb_len },  { "KS_C_5601-1987", gb_len },
 		{ "Shift_JIS", sjis_len }, { "Windows-31J", sjis_len },
 	};
 

@@ -41,10 +41,10 @@ size_t charset_ascii_len(struct slice s);
 
 /* Finds out, from any chunks, whether a text is UTF-8 (RFC 3629 4). */
 struct utf8 {
-	unsigned need;	 /* bytes that the character begun still lacks */
+	unsigned need;	   /* bytes that the character begun still lacks */
 	uint8_t low, high; /* what the next of them may be */
-	bool is_bad;	 /* something was not UTF-8 */
-	bool has_wide;	 /* there was a byte of 0x80 or above */
+	bool is_bad;	   /* something was not UTF-8 */
+	bool has_wide;	   /* there was a byte of 0x80 or above */
 };
 
 /* Begins a text. */

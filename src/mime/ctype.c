@@ -38,7 +38,8 @@ static bool is_value(const struct token *t)
 	       (t->kind == TOKEN_ATOM && !slice_has_control(t->text));
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------
+ */
 
 /*
  * Reads one parameter behind its ';' : 1 and *ret, 0 if it is empty, -1 if it
@@ -143,14 +144,15 @@ void ctype_add_value(struct str *to, struct slice value)
 		str_add(to, value);
 }
 
-/* ---- editing -------------------------------------------------------------- */
+/* ---- editing --------------------------------------------------------------
+ */
 
 enum { LINE_COLUMNS = 78 }; /* RFC 5322 2.1.1 */
 
 static bool is_plain_byte(char c)
 {
-	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' ||
-	       c == '_' || c == '.';
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_' ||
+	       c == '.';
 }
 
 static void add_quoted(struct str *to, struct slice value)
@@ -228,14 +230,15 @@ void ctype_set(struct str *to, struct slice body, const char *name,
 	str_done(&text);
 }
 
-/* ---- Content-Transfer-Encoding --------------------------------------------- */
+/* ---- Content-Transfer-Encoding ---------------------------------------------
+ */
 
 enum cte cte_parse(struct slice body, struct slice *ret_word)
 {
 	static const struct keyword words[] = {
-		{ "7bit", CTE_7BIT },	      { "7-bit", CTE_7BIT },
-		{ "8bit", CTE_8BIT },	      { "8-bit", CTE_8BIT },
-		{ "binary", CTE_BINARY },     { "quoted-printable", CTE_QP },
+		{ "7bit", CTE_7BIT },	  { "7-bit", CTE_7BIT },
+		{ "8bit", CTE_8BIT },	  { "8-bit", CTE_8BIT },
+		{ "binary", CTE_BINARY }, { "quoted-printable", CTE_QP },
 		{ "base64", CTE_BASE64 },
 	};
 	const struct keyword *found;

@@ -11,9 +11,10 @@
 #include "base/str.h"
 
 struct ctype {
-	struct slice type, subtype; /* as written; subtype empty: "text" alone */
-	struct slice params;	    /* behind the subtype, ';' included */
-	bool is_sound; /* the parameters have the form of RFC 2045 */
+	struct slice type,
+	    subtype;	     /* as written; subtype empty: "text" alone */
+	struct slice params; /* behind the subtype, ';' included */
+	bool is_sound;	     /* the parameters have the form of RFC 2045 */
 };
 
 struct ctype_param {
@@ -66,8 +67,9 @@ enum cte {
 
 /*
  * Reads a Content-Transfer-Encoding field body: one word in any case, in
- * quotes or not, with comments around it; "8-bit" and "7-bit" are taken for what they mean.
- * *ret_word (may be NULL) is the word, empty if there is not exactly one.
+ * quotes or not, with comments around it; "8-bit" and "7-bit" are taken for
+ * what they mean. *ret_word (may be NULL) is the word, empty if there is not
+ * exactly one.
  */
 enum cte cte_parse(struct slice body, struct slice *ret_word);
 

@@ -195,6 +195,18 @@ static void add_word(struct str *to, size_t *column, struct slice word)
 	*column += word.len;
 }
 
+/* Adds the ';' and the date behind it, without white space before it. */
+static void add_date(struct str *to, size_t column, struct slice date)
+{
+	while (date.len > 0 && is_fws(date.p[0]))
+		date = slice_from(date, 1);
+	str_addc(to, ';');
+	column++;
+	if (date.len > 0)
+		add_space(to, &column, slice_find(date, '\n'), LINE_COLUMNS);
+	str_add(to, date);
+}
+
 bool header_add_for_clause(struct str *to, struct slice field,
 			   struct slice address)
 {
@@ -206,8 +218,6 @@ bool header_add_for_clause(struct str *to, struct slice field,
 		return false;
 	while (end > 0 && is_fws(field.p[end - 1]))
 		end--;
-	while (date.len > 0 && is_fws(date.p[0]))
-		date = slice_from(date, 1);
 	str_add(to, slice_head(field, end));
 	for (size_t i = 0; i < end; i++)
 		column = next_column(column, field.p[i]);
@@ -215,10 +225,42 @@ bool header_add_for_clause(struct str *to, struct slice field,
 	add_word(to, &column, SLICE("for"));
 	add_word(to, &column, str_slice(&bracketed));
 	str_done(&bracketed);
-	str_addc(to, ';');
-	column++;
-	if (date.len > 0)
-		add_space(to, &column, slice_find(date, '\n'), LINE_COLUMNS);
-	str_add(to, date);
+	add_date(to, column, date);
+	return true;
+}
+
+/* ---- a remark ---------------------------------------------------------- */
+
+static size_t last_semicolon(struct slice s)
+{
+	struct lexer l = { 0 };
+	size_t place = s.len;
+
+	for (size_t i = 0; i < s.len; i++)
+		if (lex(&l, s.p[i]) && s.p[i] == ';')
+			place = i;
+	return place;
+}
+
+bool header_takes_remark(struct slice field)
+{
+	return last_semicolon(field) < field.len;
+}
+
+bool header_add_remark(struct str *to, struct slice field, struct slice remark)
+{
+	size_t place = last_semicolon(field), column = 0;
+	struct slice before = slice_head(field, place), word;
+
+	if (place == field.len)
+		return false;
+	while (before.len > 0 && is_fws(before.p[before.len - 1]))
+		before.len--;
+	str_add(to, before);
+	for (size_t i = 0; i < before.len; i++)
+		column = next_column(column, before.p[i]);
+	while (slice_word(&remark, &word))
+		add_word(to, &column, word);
+	add_date(to, column, slice_from(field, place + 1));
 	return true;
 }

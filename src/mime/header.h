@@ -47,4 +47,15 @@ void header_add_clean(struct str *to, struct slice field, bool expand_tabs);
 MUST_USE bool header_add_for_clause(struct str *to, struct slice field,
 				    struct slice address);
 
+/*
+ * Adds a Received field with a remark, "(...)", before the ';' of its date,
+ * folded at 78 columns. Returns false and adds nothing if the field has no
+ * ';' outside comments and quotes.
+ */
+MUST_USE bool header_add_remark(struct str *to, struct slice field,
+				struct slice remark);
+
+/* Would header_add_remark() succeed? */
+bool header_takes_remark(struct slice field);
+
 #endif

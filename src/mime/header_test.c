@@ -231,6 +231,61 @@ static void test_over_long_address_gets_no_clause(void **state)
 	str_done(&got);
 }
 
+static void test_remark_stands_before_the_date(void **state)
+{
+	static const struct {
+		const char *in, *want; /* NULL: none */
+	} rows[] = {
+		{ "Received: from a by b id <S1>;\n\tMon, 1 Jan",
+		  "Received: from a by b id <S1> (a remark); Mon, 1 Jan" },
+		{ "Received: a for <u@x> ; Mon",
+		  "Received: a for <u@x> (a remark); Mon" },
+		{ "Received: a (;) \";\" b; c; d",
+		  "Received: a (;) \";\" b; c (a remark); d" },
+		{ "Received: a;", "Received: a (a remark);" },
+		{ "Received: from somewhere by somewhere-else.example.com with "
+		  "something; Mon, 1 Jan 2024",
+		  "Received: from somewhere by somewhere-else.example.com with "
+		  "something (a\n\tremark); Mon, 1 Jan 2024" },
+		{ "Received: from a by b", NULL },
+		{ "Received: from a (;) by b", NULL },
+		{ "Received: from a by b (; x", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct slice in = slice_of(rows[i].in);
+		struct str got = STR_INIT;
+		bool is_added =
+		    header_add_remark(&got, in, SLICE("(a remark)"));
+
+		assert_int_equal(is_added, rows[i].want != NULL);
+		assert_int_equal(header_takes_remark(in), is_added);
+		assert_slice_is(str_slice(&got), is_added ? rows[i].want : "");
+		str_done(&got);
+	}
+}
+
+static void test_remark_and_for_clause_share_a_field(void **state)
+{
+	struct str remark = STR_INIT, got = STR_INIT;
+
+	(void)state;
+	assert_true(header_add_remark(
+	    &remark,
+	    SLICE("Received: from a by b id <S1>; Mon, 1 Jan 2024 00:00:00"),
+	    SLICE("(convert rfc822-to-quoted-printable)")));
+	assert_true(header_add_for_clause(&got, str_slice(&remark),
+					  SLICE("u@example.com")));
+	assert_slice_is(
+	    str_slice(&got),
+	    "Received: from a by b id <S1> (convert rfc822-to-quoted-printable)"
+	    " for\n\t<u@example.com>; Mon, 1 Jan 2024 00:00:00");
+	str_done(&remark);
+	str_done(&got);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -243,6 +298,8 @@ int main(void)
 		cmocka_unit_test(
 		    test_for_clause_is_left_out_where_it_cannot_be),
 		cmocka_unit_test(test_over_long_address_gets_no_clause),
+		cmocka_unit_test(test_remark_stands_before_the_date),
+		cmocka_unit_test(test_remark_and_for_clause_share_a_field),
 	};
 
 	return TEST_RUN(tests);

@@ -22,7 +22,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* ---- encoder -------------------------------------------------------------- */
+/* ---- encoder --------------------------------------------------------------
+ */
 
 enum {
 	BREAK_COLUMN = 70, /* nothing but a line end begins behind it */
@@ -43,13 +44,14 @@ enum { PLAIN, BLANK, LINE_END, CODED };
 #define X16(x) X4(x), X4(x), X4(x), X4(x)
 
 static const uint8_t classes[256] = {
-	X4(CODED), X4(CODED), /* 00 */
-	CODED, BLANK, LINE_END, CODED, CODED, LINE_END, CODED, CODED,
-	X16(CODED), /* 10 */
-	BLANK, X15(PLAIN), /* 20 */
-	X4(PLAIN), X4(PLAIN), X4(PLAIN), PLAIN, CODED, PLAIN, PLAIN, /* 30 */
-	X16(PLAIN), X16(PLAIN), X16(PLAIN), /* 40 */
-	X15(PLAIN), CODED, /* 70 */
+	X4(CODED),  X4(CODED), /* 00 */
+	CODED,	    BLANK,	LINE_END,   CODED,	CODED,
+	LINE_END,   CODED,	CODED,	    X16(CODED), /* 10 */
+	BLANK,	    X15(PLAIN),				/* 20 */
+	X4(PLAIN),  X4(PLAIN),	X4(PLAIN),  PLAIN,	CODED,
+	PLAIN,	    PLAIN,				/* 30 */
+	X16(PLAIN), X16(PLAIN), X16(PLAIN),		/* 40 */
+	X15(PLAIN), CODED,				/* 70 */
 	X16(CODED), X16(CODED), X16(CODED), X16(CODED), /* 80 */
 	X16(CODED), X16(CODED), X16(CODED), X16(CODED),
 };
@@ -116,8 +118,8 @@ static void put_held(struct qp_encoder *e, bool is_line_end, struct str *out)
  * first of them does. A blank that may be the last of its line is held back.
  * Returns the first byte that was not taken.
  */
-static const char *put_run(struct qp_encoder *e, const char *p,
-			   const char *end, struct str *out)
+static const char *put_run(struct qp_encoder *e, const char *p, const char *end,
+			   struct str *out)
 {
 	const uint8_t most = e->is_narrow ? PLAIN : BLANK;
 	size_t room = BREAK_COLUMN + 1 - e->column;
@@ -209,14 +211,14 @@ void qp_encode_end(struct qp_encoder *e, struct str *out)
 	qp_encode_begin(e, e->is_narrow);
 }
 
-/* ---- decoder: what it gives out ------------------------------------------- */
+/* ---- decoder: what it gives out -------------------------------------------
+ */
 
 /*
  * Adds bytes to the decoded text. There is room for them: what is given out
  * in a push is never more than what was held back and the input.
  */
-static void give(struct qp_decoder *d, const char *p, size_t n,
-		 struct str *out)
+static void give(struct qp_decoder *d, const char *p, size_t n, struct str *out)
 {
 	if (out != NULL) {
 		memcpy(out->p + out->len, p, n);
@@ -286,20 +288,32 @@ static void give_coded(struct qp_decoder *d, char c, struct str *out)
 	give_text(d, &c, 1, out);
 }
 
-/* ---- decoder: what it reads ----------------------------------------------- */
+/* ---- decoder: what it reads -----------------------------------------------
+ */
 
 void qp_decode_begin(struct qp_decoder *d)
 {
 	*d = (struct qp_decoder){ 0 };
 }
 
+/* The value of a hex digit, or -1. */
+static const int8_t hex_values[256] = {
+	X16(-1), X16(-1), X16(-1), /* 00 */
+	0,	 1,	  2,	   3,	    4,	5,  6,
+	7,	 8,	  9,	   X4(-1),  -1, -1, /* 30 */
+	-1,	 10,	  11,	   12,	    13, 14, 15,
+	X4(-1),	 X4(-1),  -1, /* 40 */
+	X16(-1),	      /* 50 */
+	-1,	 10,	  11,	   12,	    13, 14, 15,
+	X4(-1),	 X4(-1),  -1,		    /* 60 */
+	X16(-1),			    /* 70 */
+	X16(-1), X16(-1), X16(-1), X16(-1), /* 80 */
+	X16(-1), X16(-1), X16(-1), X16(-1),
+};
+
 static int hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return hex_values[(unsigned char)c];
 }
 
 static bool is_holding(const struct qp_decoder *d)
@@ -388,9 +402,26 @@ static bool take_held(struct qp_decoder *d, char c, struct str *out)
 	return false;
 }
 
+/* Is there a byte c in the word? (A word has 8 bytes; c stands in each.) */
+static bool has_byte(uint64_t word, char c)
+{
+	const uint64_t ones = 0x0101010101010101u;
+
+	word ^= ones * (unsigned char)c;
+	return ((word - ones) & ~word & (ones << 7)) != 0;
+}
+
 /* The first byte from p on that means something to the decoder. */
 static const char *find_mark(const char *p, const char *end)
 {
+	uint64_t word;
+
+	for (; (size_t)(end - p) >= sizeof(word); p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		if (has_byte(word, '=') || has_byte(word, '\n') ||
+		    has_byte(word, '\r'))
+			break;
+	}
 	while (p < end && *p != '=' && *p != '\n' && *p != '\r')
 		p++;
 	return p;
@@ -413,12 +444,13 @@ static void take_text(struct qp_decoder *d, const char *p, const char *stop,
 /* The byte that the three at p stand for; -1: none, or one with a meaning. */
 static int plain_coded(const char *p)
 {
-	int byte;
+	int high = hex_value(p[1]), low = hex_value(p[2]);
+	int byte = high * 16 + low;
 
-	if (p[0] != '=' || hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+	if (p[0] != '=' || high < 0 || low < 0 || byte == '\r' ||
+	    byte == '\n' || byte == '\0')
 		return -1;
-	byte = hex_value(p[1]) * 16 + hex_value(p[2]);
-	return byte == '\r' || byte == '\n' || byte == '\0' ? -1 : byte;
+	return byte;
 }
 
 /* Takes a run of =XX at p; returns what comes next, p if there is no run. */

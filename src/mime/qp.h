@@ -60,12 +60,12 @@ struct qp_decoder {
 	bool has_8bit;	/* a byte of 0x80 or above */
 	uint64_t size;	/* bytes */
 	/* Where the decoder is. */
-	uint64_t line;		/* bytes of the decoded line so far */
+	uint64_t line;		  /* bytes of the decoded line so far */
 	char blanks[QP_TEXT_MAX]; /* held back until the line goes on */
 	unsigned n_blanks;
-	bool has_equals;  /* '=' is held back, before the blanks */
-	char hex;	  /* so is a hex digit behind it, or 0 */
-	bool had_cr;	  /* so is a CR, behind all that */
+	bool has_equals;   /* '=' is held back, before the blanks */
+	char hex;	   /* so is a hex digit behind it, or 0 */
+	bool had_cr;	   /* so is a CR, behind all that */
 	bool had_coded_cr; /* the last byte was =0D; =0A may follow */
 };
 

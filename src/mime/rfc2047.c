@@ -18,6 +18,8 @@ enum {
 	OVERHEAD = 7, /* "=?" "?Q?" "?=" */
 	/* A word that could not hold more is not begun on the current line. */
 	WORTH_BEGINNING = 24,
+	/* More than this behind a word is not kept on its line. */
+	BEHIND_MAX = 8,
 	/* A name so long that the value may begin on the next line. */
 	LONG_NAME = 38
 };
@@ -43,7 +45,8 @@ bool rfc2047_is_word(struct slice word)
 	       !slice_has(text, '?');
 }
 
-/* ---- encoded text --------------------------------------------------------- */
+/* ---- encoded text ---------------------------------------------------------
+ */
 
 /* Does c stand for itself in a Q word there (RFC 2047 4.2, 5)? */
 static bool is_q_plain(char c, enum words_context context)
@@ -98,14 +101,15 @@ static void add_b(struct str *to, struct slice s)
 			bits = bits << 8 |
 			       (i + k < s.len ? (unsigned char)s.p[i + k] : 0u);
 		for (size_t k = 0; k < 4; k++)
-			str_addc(to, i + k > s.len
-					 ? '='
-					 : base64_digits[bits >> (18 - 6 * k) &
-							 63]);
+			str_addc(
+			    to, i + k > s.len
+				    ? '='
+				    : base64_digits[bits >> (18 - 6 * k) & 63]);
 	}
 }
 
-/* ---- runs ----------------------------------------------------------------- */
+/* ---- runs -----------------------------------------------------------------
+ */
 
 struct encoding {
 	char letter; /* Q or B */
@@ -170,20 +174,20 @@ static void add_run(struct str *to, const struct words *w,
 		    const struct encoding *e)
 {
 	struct slice rest = str_slice(&w->run);
-	size_t text = e->letter == 'Q' ? q_len(rest, e->context)
-				       : b_len(rest.len);
+	size_t text =
+	    e->letter == 'Q' ? q_len(rest, e->context) : b_len(rest.len);
 	size_t whole = OVERHEAD + e->charset.len + text;
 	size_t least = OVERHEAD + e->charset.len + WORTH_BEGINNING;
-	/* a comment's last word has its ')' behind it */
-	size_t line = LINE_MAX_COLUMNS - (e->context == WORDS_COMMENT);
-	size_t column = column_behind(w->column, w->lead), max;
+	size_t line = LINE_MAX_COLUMNS - w->behind, max;
+	size_t column = column_behind(w->column, w->lead) + w->prefix.len;
 
 	if (column + (whole <= WORD_MAX ? whole : least) > line &&
 	    can_fold(w, w->lead)) {
 		str_addc(to, '\n');
-		column = w->lead.len;
+		column = w->lead.len + w->prefix.len;
 	}
 	str_add(to, w->lead);
+	str_add(to, w->prefix);
 	while (rest.len > 0) {
 		size_t n;
 
@@ -217,8 +221,7 @@ static void write_run(struct words *w)
 		return;
 	if (w->lead.len == 0 && w->context != WORDS_COMMENT)
 		w->lead = SLICE(" ");
-	q.charset =
-	    charset_choose(is_utf8(str_slice(&w->run)), w->charset);
+	q.charset = charset_choose(is_utf8(str_slice(&w->run)), w->charset);
 	b = q;
 	b.letter = 'B';
 	add_run(&in_q, w, &q);
@@ -234,7 +237,8 @@ static void write_run(struct words *w)
 	str_done(&in_b);
 }
 
-/* ---- the sequence ---------------------------------------------------------- */
+/* ---- the sequence ----------------------------------------------------------
+ */
 
 void words_begin(struct words *w, struct str *to, struct slice charset,
 		 size_t name_end)
@@ -259,14 +263,16 @@ static void write_text(struct words *w, struct slice text)
 	w->column = column_behind(w->column, text);
 }
 
-/* Writes the white space that came last, before `next` bytes. */
+/* Writes white space and "(" that came last, before `next` bytes. */
 static void write_space(struct words *w, size_t next)
 {
+	next += w->open.len;
 	if (w->column + w->space.len + next > LINE_MAX_COLUMNS && next > 0 &&
 	    can_fold(w, w->space))
 		write_text(w, SLICE("\n"));
 	write_text(w, w->space);
-	w->space = (struct slice){ 0 };
+	write_text(w, w->open);
+	w->space = w->open = (struct slice){ 0 };
 }
 
 /* Text of a run: no line ends; control bytes are nobody's text. */
@@ -284,10 +290,12 @@ static void add_to_run(struct words *w, struct slice text)
 
 void words_space(struct words *w, struct slice space)
 {
+	if (w->open.len > 0)
+		write_space(w, 0);
 	w->space = space;
 }
 
-void words_plain(struct words *w, struct slice text)
+void words_plain(struct words *w, struct slice text, size_t behind)
 {
 	bool is_word = rfc2047_is_word(text);
 
@@ -297,38 +305,55 @@ void words_plain(struct words *w, struct slice text)
 		w->space = SLICE(" ");
 	}
 	write_run(w);
-	write_space(w, text.len);
+	write_space(w, text.len + behind);
 	write_text(w, text);
 	w->is_after_word = is_word;
 	w->needs_space = false;
 }
 
 void words_encode(struct words *w, struct slice content,
-		  enum words_context context)
+		  enum words_context context, size_t behind)
 {
 	if (w->run.len > 0) {
 		add_to_run(w, w->space);
 	} else {
 		w->context = context;
 		w->lead = w->space;
+		w->prefix = w->open;
 		if (w->is_after_word) {
 			add_to_run(w, w->space);
 			w->lead = SLICE(" ");
 		}
 	}
-	w->space = (struct slice){ 0 };
+	w->space = w->open = (struct slice){ 0 };
+	w->behind = behind < BEHIND_MAX ? behind : BEHIND_MAX;
 	add_to_run(w, content);
 }
 
-void words_delimiter(struct words *w, struct slice text, size_t more)
+/* What was before a special or a parenthesis is written. */
+static void finish_words(struct words *w)
 {
 	write_run(w);
 	if (w->needs_space && w->space.len == 0)
 		w->space = SLICE(" ");
-	write_space(w, text.len + more);
-	write_text(w, text);
 	w->is_after_word = false;
 	w->needs_space = false;
+}
+
+void words_open(struct words *w, struct slice text)
+{
+	finish_words(w);
+	if (w->open.len > 0)
+		w->open.len += text.len; /* they stand side by side */
+	else
+		w->open = text;
+}
+
+void words_delimiter(struct words *w, struct slice text, size_t behind)
+{
+	finish_words(w);
+	write_space(w, text.len + behind);
+	write_text(w, text);
 }
 
 void words_end(struct words *w)

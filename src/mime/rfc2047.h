@@ -39,6 +39,7 @@ enum rfc2047_place rfc2047_place_of(struct slice name);
  * `charset` labels text that is not UTF-8 (see charset_choose()). Returns
  * false and adds nothing if there is no 8-bit text where encoded-words may
  * stand, or if the field's syntax is broken: such a field is sent as it is.
+ * So is one with a CR or NUL, which is to be cleaned first (mime/header.h).
  */
 MUST_USE bool rfc2047_convert(struct str *to, struct slice field,
 			      struct slice charset);

@@ -56,7 +56,8 @@ enum rfc2047_place rfc2047_place_of(struct slice name)
 	return RFC2047_TEXT;
 }
 
-/* ---- text and comments ----------------------------------------------------- */
+/* ---- text and comments -----------------------------------------------------
+ */
 
 static size_t space_len(struct slice s)
 {
@@ -81,9 +82,9 @@ static void convert_text(struct words *w, struct slice body)
 			n++;
 		word = slice_head(body, n);
 		if (slice_has_8bit(word))
-			words_encode(w, word, WORDS_TEXT);
+			words_encode(w, word, WORDS_TEXT, 0);
 		else if (n > 0)
-			words_plain(w, word);
+			words_plain(w, word, 0);
 		body = slice_from(body, n);
 	}
 }
@@ -99,12 +100,12 @@ static size_t comment_word_len(struct slice s)
 	return n;
 }
 
-static void add_comment_word(struct words *w, struct slice word)
+static void add_comment_word(struct words *w, struct slice word, size_t behind)
 {
 	struct str text = STR_INIT;
 
 	if (!slice_has_8bit(word)) {
-		words_plain(w, word);
+		words_plain(w, word, behind);
 		return;
 	}
 	for (size_t i = 0; i < word.len; i++) {
@@ -112,34 +113,34 @@ static void add_comment_word(struct words *w, struct slice word)
 			i++;
 		str_addc(&text, word.p[i]);
 	}
-	words_encode(w, str_slice(&text), WORDS_COMMENT);
+	words_encode(w, str_slice(&text), WORDS_COMMENT, behind);
 	str_done(&text);
 }
 
 /* A comment with its parentheses; those within are words' ends only. */
 static void convert_comment(struct words *w, struct slice s)
 {
-	/* room for the beginning of an encoded-word */
-	size_t more = slice_has_8bit(s) ? 40 : 0;
-
 	while (s.len > 0) {
-		size_t n = space_len(s);
+		size_t n = space_len(s), behind = 0;
 
 		if (n > 0) {
 			words_space(w, slice_head(s, n));
-		} else if (s.p[0] == '(' || s.p[0] == ')') {
-			n = 1;
-			words_delimiter(w, slice_head(s, n), more);
-			more = 0;
+		} else if (s.p[0] == '(') {
+			words_open(w, slice_head(s, n = 1));
+		} else if (s.p[0] == ')') {
+			words_delimiter(w, slice_head(s, n = 1), 0);
 		} else {
 			n = comment_word_len(s);
-			add_comment_word(w, slice_head(s, n));
+			while (n + behind < s.len && s.p[n + behind] == ')')
+				behind++;
+			add_comment_word(w, slice_head(s, n), behind);
 		}
 		s = slice_from(s, n);
 	}
 }
 
-/* ---- structured fields ------------------------------------------------------ */
+/* ---- structured fields ------------------------------------------------------
+ */
 
 static bool next(struct slice *rest, struct token *ret)
 {
@@ -154,8 +155,8 @@ static bool is_special(const struct token *t, char c)
 /* Does t end an element of an address list, or its phrase? */
 static bool is_end(const struct token *t)
 {
-	return is_special(t, '<') || is_special(t, ':') ||
-	       is_special(t, ',') || is_special(t, ';');
+	return is_special(t, '<') || is_special(t, ':') || is_special(t, ',') ||
+	       is_special(t, ';');
 }
 
 /* Has every token and every '<' its end? */
@@ -190,6 +191,12 @@ static bool is_phrase(struct slice rest, enum rfc2047_place place)
 	return false;
 }
 
+/* Does something follow without white space? */
+static bool is_touched(struct slice rest)
+{
+	return rest.len > 0 && !token_is_space(rest.p[0]);
+}
+
 /* Adds "<...>", whose '<' has been read. */
 static void add_angle(struct words *w, struct slice *rest, struct token t)
 {
@@ -197,12 +204,12 @@ static void add_angle(struct words *w, struct slice *rest, struct token t)
 
 	while (!is_special(&t, '>') && next(rest, &t))
 		all.len += t.text.len;
-	words_delimiter(w, all, 0);
+	words_delimiter(w, all, is_touched(*rest));
 }
 
 /* Adds words that touch one another, the first of which has been read. */
 static void add_words(struct words *w, struct slice *rest, struct token t,
-		      bool is_in_phrase)
+		      enum rfc2047_place place, bool is_in_phrase)
 {
 	struct slice all = { .p = t.text.p };
 	struct str content = STR_INIT;
@@ -216,14 +223,16 @@ static void add_words(struct words *w, struct slice *rest, struct token t,
 			str_add(&content, t.text);
 		behind = *rest;
 		if (!next(&behind, &t) || t.kind == TOKEN_SPACE ||
-		    t.kind == TOKEN_COMMENT || is_end(&t))
+		    t.kind == TOKEN_COMMENT ||
+		    (place != RFC2047_COMMENTS && is_end(&t)))
 			break;
 		*rest = behind;
 	}
 	if (is_in_phrase && slice_has_8bit(all))
-		words_encode(w, str_slice(&content), WORDS_PHRASE);
+		words_encode(w, str_slice(&content), WORDS_PHRASE,
+			     is_touched(*rest));
 	else
-		words_plain(w, all);
+		words_plain(w, all, is_touched(*rest));
 	str_done(&content);
 }
 
@@ -245,7 +254,7 @@ static void convert_structured(struct words *w, struct slice rest,
 			words_delimiter(w, t.text, 0);
 			is_in_phrase = is_phrase(rest, place);
 		} else {
-			add_words(w, &rest, t, is_in_phrase);
+			add_words(w, &rest, t, place, is_in_phrase);
 		}
 	}
 }
@@ -259,7 +268,8 @@ bool rfc2047_convert(struct str *to, struct slice field, struct slice charset)
 	bool is_changed;
 
 	if (f.name.len == 0 || slice_has_8bit(f.name) ||
-	    !slice_has_8bit(f.body) ||
+	    !slice_has_8bit(f.body) || slice_has(field, '\r') ||
+	    slice_has(field, '\0') ||
 	    (place != RFC2047_TEXT && !is_whole(f.body)))
 		return false;
 	str_add(to, slice_head(field, name_end));

@@ -150,11 +150,11 @@ static const char *find(const char *p, const char *end, char c)
 void wire_push(struct wire *w, struct slice in, struct str *out)
 {
 	bool is_wire = w->flags & WIRE_CRLF;
-	const char *p = in.p, *end = in.p + in.len;
-	const char *lf, *cr, *nul;
+	const char *p = in.p, *end, *lf, *cr, *nul;
 
 	if (in.len == 0)
-		return;
+		return; /* there may be no pointer to add to */
+	end = p + in.len;
 	/* The usual growth, so that ordinary text finds its room at once. */
 	str_reserve(out, in.len + in.len / 16 + EXTRA);
 	lf = find(p, end, '\n');
