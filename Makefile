@@ -59,10 +59,13 @@ lib = $(B)/lib/$(1).a
 libs = $(foreach r,$(1) $(USES_$(1)),$(call lib,$(r)))
 syslibs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
 
-# Programs that users run, and where each is installed.
+# What the scheduler runs, what lies beside those to help them, and what
+# people run; each kind is installed into a place of its own.
 AGENTS := smtp sm
+HELPERS := zlaunch
 TOOLS := submit
-PROGRAMS := $(AGENTS:%=$(B)/bin/%) $(TOOLS:%=$(B)/bin/%)
+MAINS := $(AGENTS) $(HELPERS) $(TOOLS)
+PROGRAMS := $(MAINS:%=$(B)/bin/%)
 UNIT_TESTS := $(patsubst src/%.c,$(B)/test/%,$(TEST_SRC))
 FUZZERS := $(foreach f,$(FUZZ_SRC),$(patsubst src/%_fuzz.c,%,$(f)))
 REPLAYS := $(foreach f,$(FUZZERS),$(B)/replay/$(subst /,-,$(f)))
@@ -122,10 +125,15 @@ endef
 $(foreach r,$(filter-out prog,$(ROOMS)),$(eval $(call room_rules,$(r))))
 
 $(B)/bin/%: $(B)/obj/prog/%.o \
-		$(call obj,$(filter-out $(patsubst %,src/prog/%.c,$(AGENTS) \
-		$(TOOLS)),$(PROG_SRC))) $(foreach r,$(USES_prog),$(call lib,$(r)))
+		$(call obj,$(filter-out $(MAINS:%=src/prog/%.c),$(PROG_SRC))) \
+		$(foreach r,$(USES_prog),$(call lib,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(foreach r,$(USES_prog),$(LIBS_$(r)))
+
+# Executed for each run of a mailer: it has only what it needs.
+$(HELPERS:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/prog/%.o $(call libs,proc)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -165,19 +173,21 @@ fuzz: setup
 .PHONY: fuzzers
 fuzzers: $(foreach f,$(FUZZERS),$(B)/fuzz/$(subst /,-,$(f)))
 
-$(B)/bench/sink: bench/sink.c $(call lib,base)
+$(B)/bench/%: bench/%.c $(call lib,base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 bench: setup
-	@$(MAKE) --no-print-directory $(JOBS) BUILD=release all build/release/bench/sink
+	@$(MAKE) --no-print-directory $(JOBS) BUILD=release all \
+		build/release/bench/sink build/release/bench/spawn
 	@bench/run build/release/bin
 
 ci: setup
 	@tools/ci
 
 install: all
-	tools/install '$(B)/bin' '$(DESTDIR)' '$(PREFIX)' '$(AGENTS)' '$(TOOLS)'
+	tools/install '$(B)/bin' '$(DESTDIR)' '$(PREFIX)' \
+		'$(AGENTS) $(HELPERS)' '$(TOOLS)'
 
 clean:
 	rm -rf build

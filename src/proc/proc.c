@@ -10,6 +10,7 @@
 #include "proc/proc.h"
 
 #include "base/fd.h"
+#include "proc/launch.h"
 #include "proc/spawn.h"
 
 #include <errno.h>
@@ -154,6 +155,21 @@ static void reap(struct run *r)
 		ret->end = PROC_EXITED;
 		ret->code = WEXITSTATUS(status);
 	}
+}
+
+/* The launcher may have ended before there was a program to judge. */
+static void read_report(struct run *r)
+{
+	struct proc_result *ret = r->ret;
+	struct str text = STR_INIT;
+
+	if (fd_read_all(r->child.report_fd, 0, 2 * ERR_TEXT_MAX, &text) < 0) {
+		/* what it says counts, whether or not that is all */
+	}
+	if (!r->is_judged &&
+	    launch_read_report(str_slice(&text), &ret->step, &ret->err))
+		ret->end = PROC_NOT_STARTED;
+	str_done(&text);
 }
 
 /* ---- input and output -------------------------------------------------- */
@@ -302,8 +318,11 @@ void proc_run(const struct proc_command *command, proc_source *source,
 		kill(-r.child.pid, SIGKILL); /* who is left of the group */
 	if (r.has_exited)
 		reap(&r);
+	if (r.has_exited && r.child.report_fd >= 0)
+		read_report(&r);
 	close_input(&r);
 	close_output(&r);
+	fd_close(r.child.report_fd);
 	fd_close(r.child.pid_fd);
 	str_done(&r.pending);
 }

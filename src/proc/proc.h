@@ -31,6 +31,10 @@ enum proc_ids {
 struct proc_command {
 	const char *path;  /* executed as it is; no search */
 	char *const *argv; /* ends in NULL */
+	/* The path of zlaunch, which sets limits first, and its words, as in
+	 * proc/launch.h, ending in NULL. NULL: no limits, and no zlaunch. */
+	const char *launcher;
+	char *const *limits;
 	char *const *envp; /* ends in NULL */
 	enum proc_ids ids;
 	unsigned timeout_ms;	/* for everything together; 0: no limit */
@@ -61,6 +65,7 @@ enum proc_step {
 	PROC_STEP_FORK,
 	PROC_STEP_SETUP, /* descriptors or process group of the child */
 	PROC_STEP_IDS,
+	PROC_STEP_LIMITS, /* what zlaunch was asked for */
 	PROC_STEP_EXEC
 };
 

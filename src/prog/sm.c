@@ -8,8 +8,11 @@
 #include "smta/smta.h"
 #include "version.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -102,6 +105,36 @@ static void read_options(int argc, char **argv, struct smta_options *o)
 		fail(EX_USAGE, err.text);
 }
 
+/* zlaunch lies where this program lies, whatever it was called as. */
+static const char *find_launcher(struct arena *a)
+{
+	char path[PATH_MAX]; /* the kernel gives no longer one */
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
+	struct slice folder;
+
+	if (len < 0) {
+		log_line(LOG_LEVEL_ERROR, "/proc/self/exe: %s",
+			 strerror(errno));
+		exit(EX_OSFILE);
+	}
+	folder = slice_make(path, (size_t)len);
+	folder = slice_head(folder, slice_find_last(folder, '/'));
+	return arena_printf(a, "%.*s/zlaunch", SLICE_ARG(folder)).p;
+}
+
+/* Limits that cannot be had must be told before the first "#hungry". */
+static void check_limits(struct smta_options *o,
+			 const struct smta_mailer *mailer, struct arena *a)
+{
+	struct err err;
+
+	if (mailer->limits == NULL)
+		return;
+	o->launcher = find_launcher(a);
+	if (smta_check_limits(o, mailer, &err) < 0)
+		fail(EX_OSFILE, err.text);
+}
+
 int main(int argc, char **argv)
 {
 	struct smta_options o = smta_options_default();
@@ -128,9 +161,11 @@ int main(int argc, char **argv)
 	ao.channel = o.channel;
 	ao.has_host = o.has_host;
 	ao.host = o.host;
+	check_limits(&o, &mailer, arena);
 	agent = agent_new(&ao);
 	status = smta_run(agent, &o, &mailer);
 	agent_free(agent);
+	smta_options_done(&o);
 	arena_free(arena);
 	return status;
 }

@@ -9,7 +9,9 @@
 
 #include "base/keyword.h"
 #include "proc/proc.h"
+#include "smta/environment.h"
 #include "smta/flags.h"
+#include "smta/loop.h"
 #include "smta/refuse.h"
 #include "smta/result.h"
 #include "smta/stream.h"
@@ -77,6 +79,7 @@ static struct stream_facts facts_of(const struct deliver *d,
 		.now = now,
 		.has_for_clause = d->mailer->has_for_clause,
 		.expand_tabs = d->mailer->expand_tabs,
+		.loop_guard = d->options->loop_guard,
 		.body = read_body,
 		.body_context = &d->job->message,
 		.trace = trace,
@@ -103,6 +106,37 @@ static struct expand_argv expand_for(const struct deliver *d,
 	return expand_make(&f, a);
 }
 
+static char *const *environment_for(const struct deliver *d,
+				    const struct ctl_rcpt *rcpt)
+{
+	const struct smta_list *settings = &d->options->environment;
+	struct arena *a = d->job->arena;
+	struct environment_facts f;
+
+	if (settings->n == 0)
+		return d->options->envp;
+	f = (struct environment_facts){
+		.sender = stream_sender(rcpt->sender),
+		.recipient = rcpt->address.user,
+		.original_recipient = environment_original_recipient(rcpt, a),
+		.spool_id = str_slice(&d->job->spool_id),
+		.envid = environment_envid(d->job->ctl.envid, a),
+	};
+	return environment_make(d->options->envp, settings->items, settings->n,
+				&f, a);
+}
+
+/* Does flag m hold, or is the environment one recipient's alone? */
+static bool takes_many(const struct deliver *d)
+{
+	const struct smta_list *settings = &d->options->environment;
+
+	for (size_t i = 0; i < settings->n; i++)
+		if (environment_names_recipient(settings->items[i]))
+			return false;
+	return (d->mailer->flags & SMTA_MANY) != 0;
+}
+
 /* ---- what is said ------------------------------------------------------ */
 
 static void tell_nulls(const struct deliver *d, const struct expand_argv *args)
@@ -119,10 +153,15 @@ static void tell_arguments(const struct deliver *d,
 			   const struct expand_argv *args)
 {
 	bool keep = d->mailer->flags & SMTA_KEEP_IDS;
+	char *const *limit = d->mailer->limits;
 	struct str text = STR_INIT;
 
 	for (size_t i = 0; i < args->argc; i++)
 		str_addf(&text, " \"%s\"", args->argv[i]);
+	if (limit != NULL)
+		str_adds(&text, " LIMITS =");
+	for (; limit != NULL && *limit != NULL; limit++)
+		str_addf(&text, " %s", *limit);
 	agent_comment(d->agent, "To run UID=%ld GID=%ld PATH=%s ARGV[] =%s",
 		      (long)(keep ? geteuid() : getuid()),
 		      (long)(keep ? getegid() : getgid()), d->mailer->path,
@@ -183,14 +222,17 @@ static void run_mailer(struct deliver *d, const struct batch *b,
 		       const struct expand_argv *args, struct str *output,
 		       struct proc_result *ret_run)
 {
-	bool keep = d->mailer->flags & SMTA_KEEP_IDS;
+	const struct smta_mailer *m = d->mailer;
+	bool keep = m->flags & SMTA_KEEP_IDS;
 	struct str trace = STR_INIT;
 	struct stream_facts facts =
 	    facts_of(d, b, d->options->is_verbose ? &trace : NULL);
 	struct proc_command command = {
-		.path = d->mailer->path,
+		.path = m->path,
 		.argv = args->argv,
-		.envp = d->options->envp,
+		.launcher = m->limits != NULL ? d->options->launcher : NULL,
+		.limits = m->limits,
+		.envp = environment_for(d, b->ctl[0]),
 		.ids = keep ? PROC_IDS_KEEP : PROC_IDS_REAL,
 		.timeout_ms = d->options->timeout * 1000,
 		.output_max = OUTPUT_MAX,
@@ -271,13 +313,22 @@ static void deliver_batch(struct deliver *d, const size_t *rcpts, size_t n)
 
 /* ---- a job ------------------------------------------------------------- */
 
+static bool is_loop(const struct deliver *d, const struct ctl_rcpt *r,
+		    struct diag *ret)
+{
+	return d->options->loop_guard &&
+	       loop_is_closed(r, slice_of(d->options->host_name), d->job->arena,
+			      ret);
+}
+
 /* Settles a recipient that no mailer may be run for. */
 static bool refuse_hostile(struct deliver *d, size_t rcpt)
 {
 	const struct ctl_rcpt *r = ctl_of(d, rcpt);
 	struct diag diag;
 
-	if (!refuse_addresses(d->mailer->flags, r->sender, r, &diag)) {
+	if (!refuse_addresses(d->mailer->flags, r->sender, r, &diag) &&
+	    !is_loop(d, r, &diag)) {
 		struct expand_argv args = expand_for(d, &r, 1);
 
 		if (args.option_like.len == 0)
@@ -298,7 +349,7 @@ static void deliver_group(struct deliver *d, size_t first, size_t n)
 	for (size_t i = first; i < first + n; i++)
 		if (!refuse_hostile(d, i))
 			good[n_good++] = i;
-	if (d->mailer->flags & SMTA_MANY)
+	if (takes_many(d))
 		per_run = n_good;
 	for (size_t i = 0; i < n_good; i += per_run)
 		deliver_batch(d, good + i, per_run);

@@ -116,6 +116,9 @@ static struct diag of_step(const struct proc_result *run, struct slice text)
 				      "up)" },
 		[PROC_STEP_IDS] = { "4.3.5 (ids could not be set)",
 				    "x-local; 500 (ids could not be set)" },
+		[PROC_STEP_LIMITS] = { "4.3.5 (limits could not be set)",
+				       "x-local; 500 (limits could not be "
+				       "set)" },
 		[PROC_STEP_EXEC] = { "4.3.5 (mailer could not be executed)",
 				     "x-local; 500 (mailer could not be "
 				     "executed)" },

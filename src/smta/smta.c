@@ -9,6 +9,7 @@
 #include "smta/deliver.h"
 #include "smta/expand.h"
 #include "smta/flags.h"
+#include "smta/limits.h"
 
 #include <errno.h>
 #include <string.h>
@@ -100,8 +101,11 @@ static void warn_of_dangers(const struct smta_options *o,
 			    const struct smta_mailer *m)
 {
 	bool keep = m->flags & SMTA_KEEP_IDS;
+	struct slice user = limits_user(o);
 
-	if ((keep ? geteuid() : getuid()) == 0)
+	if ((keep ? geteuid() : getuid()) == 0 &&
+	    (user.len == 0 || slice_eq(user, SLICE("root")) ||
+	     slice_eq(user, SLICE("0"))))
 		log_line(LOG_LEVEL_WARNING, "mailer '%s' is run as root",
 			 o->mailer);
 	if (runs_address(m))
@@ -136,6 +140,7 @@ int smta_setup(const struct smta_options *o, struct arena *a,
 	m.flags = smta_flags_parse(m.entry.flags, &complaints);
 	if (o->is_8bit)
 		m.flags |= SMTA_8BIT | SMTA_DECODE;
+	m.limits = limits_words(o, a);
 	m.expand_tabs = !is_tabs_kept(o->zenv);
 	m.has_for_clause = !zenv_get(o->zenv, "NORECEIVEDFORCLAUSE", &value);
 	log_complaints(&complaints);

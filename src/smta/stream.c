@@ -12,6 +12,7 @@
 #include "mime/header.h"
 #include "smta/bsmtp.h"
 #include "smta/flags.h"
+#include "smta/loop.h"
 
 /* A stage: 1 done, 0 call again, -1 with err filled. */
 typedef int stream_stage(struct stream *s, struct str *to, struct err *err);
@@ -102,6 +103,20 @@ static int add_return_path(struct stream *s, struct str *to, struct err *err)
 	str_addc(&s->field, '>');
 	add_own_field(s, to);
 	return 1;
+}
+
+static int add_delivered_to(struct stream *s, struct str *to, struct err *err)
+{
+	const struct stream_facts *f = s->facts;
+
+	(void)err;
+	if (s->at == f->n_rcpts || !f->loop_guard)
+		return 1;
+	str_clear(&s->field);
+	str_adds(&s->field, "Delivered-To: ");
+	loop_add_address(&s->field, f->rcpts[s->at++], f->host_name);
+	add_own_field(s, to);
+	return 0;
 }
 
 static bool is_removed(const struct stream *s, const struct header_field *f)
@@ -261,9 +276,9 @@ static int add_end(struct stream *s, struct str *to, struct err *err)
 /* ---- the interface ----------------------------------------------------- */
 
 static stream_stage *const stages[] = {
-	add_envelope,	add_from_line,	 add_return_path,
-	add_header,	add_envelope_id, add_rcpt_fields,
-	add_empty_line, add_body,	 add_end,
+	add_envelope, add_from_line,   add_return_path, add_delivered_to,
+	add_header,   add_envelope_id, add_rcpt_fields, add_empty_line,
+	add_body,     add_end,
 };
 
 enum { N_STAGES = sizeof(stages) / sizeof(stages[0]) };

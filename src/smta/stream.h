@@ -2,7 +2,8 @@
  * stream.h - what a mailer reads on its standard input, piece by piece.
  *
  * In this order: the batched SMTP envelope (flags b, B), the From_ line
- * (unless n), Return-Path (P), the header with its edits, the extra headers
+ * (unless n), Return-Path (P), Delivered-To (loop guard), the header with its
+ * edits, the extra headers
  * (e, O), an empty line, the body, the end of the batch. All lines end alike:
  * LF, or CR LF with R. Where dots are doubled (X, b, B) they are in header and
  * body. Memory is constant whatever the size of the body.
@@ -38,11 +39,12 @@ struct stream_facts {
 	struct slice envid;	/* xtext as the control file has it, or empty */
 	enum ctl_ret ret;	/* RET= */
 	struct slice date;	/* "Sat Nov 21 20:35:16 2026", local time */
-	struct slice host_name; /* for HELO and "remote from" */
+	struct slice host_name; /* for HELO, "remote from", Delivered-To */
 	uint64_t size;		/* for SIZE= */
 	int64_t now;		/* Unix time, for BY= */
 	bool has_for_clause;	/* add "for" to the first Received, if alone */
 	bool expand_tabs;	/* make TABs of the header blanks */
+	bool loop_guard;	/* a Delivered-To for each recipient */
 	stream_body *body;
 	void *body_context;
 	struct str *trace; /* gets a copy of all before the body, or NULL */

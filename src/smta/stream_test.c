@@ -310,6 +310,49 @@ static void test_P_puts_return_path_first(void **state)
 	check(&f, "x\n", "Return-Path: <>\nReceived: by x\nA: b\n\nx\n");
 }
 
+static void test_loop_guard_names_every_recipient_first(void **state)
+{
+	static const struct {
+		const char *flags, *want;
+	} rows[] = {
+		{ "nm", "Delivered-To: user2@example.com\n"
+			"Delivered-To: user1@example.com\n"
+			"Delivered-To: old@example.com\nA: b\n\nx\n" },
+		{ "nmPR", "Return-Path: <sender@example.org>\r\n"
+			  "Delivered-To: user2@example.com\r\n"
+			  "Delivered-To: user1@example.com\r\n"
+			  "Delivered-To: old@example.com\r\nA: b\r\n\r\n"
+			  "x\r\n" },
+	};
+	struct stream_facts f = make_facts();
+
+	(void)state;
+	f.header = SLICE("Delivered-To: old@example.com\nA: b\n");
+	f.rcpts = both;
+	f.n_rcpts = 2;
+	f.loop_guard = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		f.flags = flags_of(rows[i].flags);
+		check(&f, "x\n", rows[i].want);
+	}
+}
+
+static void test_loop_guard_does_not_hide_the_first_received(void **state)
+{
+	static const struct ctl_rcpt bob = { .address.user = { "bob", 3 } };
+	static const struct ctl_rcpt *const alone[] = { &bob };
+	struct stream_facts f = make_facts();
+
+	(void)state;
+	f.flags = flags_of("n");
+	f.header = SLICE("Received: by a;\n\tdate\n");
+	f.rcpts = alone;
+	f.has_for_clause = f.loop_guard = true;
+	check(&f, "x\n",
+	      "Delivered-To: bob@mail.example.org\n"
+	      "Received: by a for <bob>; date\n\nx\n");
+}
+
 static void test_e_gives_the_envelope_id_once(void **state)
 {
 	struct stream_facts f = make_facts();
@@ -553,6 +596,9 @@ int main(void)
 		cmocka_unit_test(test_broken_body_is_no_end),
 		cmocka_unit_test(test_return_path_is_always_removed),
 		cmocka_unit_test(test_P_puts_return_path_first),
+		cmocka_unit_test(test_loop_guard_names_every_recipient_first),
+		cmocka_unit_test(
+		    test_loop_guard_does_not_hide_the_first_received),
 		cmocka_unit_test(test_e_gives_the_envelope_id_once),
 		cmocka_unit_test(test_e_names_every_recipient),
 		cmocka_unit_test(test_O_gives_original_recipient_alone),
