@@ -281,7 +281,7 @@ def test_example_of_zmailer_conf_is_good(box):
 
 
 def test_example_of_a_scheduler_clause_is_good(box):
-    clause, _ = literal_blocks("sm.8")
+    clause, *_ = literal_blocks("sm.8")
     words = re.search(r'command="([^"]+)"', clause)[1].split()
     channel = clause.split("/")[0]
     box.conf("uucp n {rec} rec $u\n")

@@ -509,11 +509,28 @@ static void refuse_for_good(struct session *s, const struct attempt *last)
 	s->failure = d;
 }
 
+/* -d: which addresses, in which order. */
+static void log_route(struct session *s, const struct route *route)
+{
+	struct str text = STR_INIT;
+
+	if (s->options->debug == 0)
+		return;
+	for (size_t i = 0; i < route->n; i++) {
+		str_addc(&text, ' ');
+		net_addr_print_literal(&text, &route->addrs[i]);
+	}
+	sesslog_printf(s->log, "(%.*s: %zu addresses:%s)", SLICE_ARG(s->host),
+		       route->n, str_cstr(&text));
+	str_done(&text);
+}
+
 static bool try_route(struct session *s, const struct route *route)
 {
 	bool all_refuse_for_good = true;
 	struct attempt a = { 0 };
 
+	log_route(s, route);
 	for (size_t i = 0; i < route->n && !agent_is_interrupted(); i++) {
 		set_remote_mta(s, route, &route->addrs[i]);
 		a = try_once(s, &route->addrs[i], false);

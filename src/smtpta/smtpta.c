@@ -173,6 +173,8 @@ static void open_flight(struct smtpta *s, struct flight *f)
 		       SLICE_ARG(f->job.ctl.log_identity));
 	body_begin(&f->body, &f->job.message);
 	f->state = FLIGHT_OPEN;
+	if (s->outage.why != NULL && !slice_eq_nocase(s->outage.host, f->host))
+		s->outage.why = NULL; /* another host: begin afresh */
 	if (is_out(s, f->host))
 		deliver_unreachable(&s->deliver, f, s->outage.why, false);
 	else
