@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- names ------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------- */
 
 bool charset_is_name(struct slice s)
 {
@@ -28,7 +28,7 @@ struct slice charset_choose(bool is_utf8, struct slice preferred)
 	return charset_is_name(preferred) ? preferred : SLICE("ISO-8859-1");
 }
 
-/* ---- characters --------------------------------------------------------- */
+/* ---- characters ----------------------------------------------------- */
 
 static bool is_within(unsigned char c, unsigned char low, unsigned char high)
 {
@@ -125,18 +125,27 @@ size_t charset_char_len(struct slice name, struct slice s)
 	return 1;
 }
 
-/* ---- scanning ------------------------------------------------------------ */
+/* ---- scanning ------------------------------------------------------- */
+
+static const uint64_t high_bits = 0x8080808080808080u;
+
+/* Is one of eight bytes beyond ASCII? */
+static bool has_8bit(const unsigned char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return (word & high_bits) != 0;
+}
 
 size_t charset_ascii_len(struct slice s)
 {
-	enum { STEP = 4 };
-	const uint64_t high = 0x8080808080808080u;
-	uint64_t w[STEP];
+	uint64_t w[4];
 	size_t i = 0;
 
 	for (; s.len - i >= sizeof(w); i += sizeof(w)) {
 		memcpy(w, s.p + i, sizeof(w));
-		if (((w[0] | w[1] | w[2] | w[3]) & high) != 0)
+		if (((w[0] | w[1] | w[2] | w[3]) & high_bits) != 0)
 			break;
 	}
 	while (i < s.len && (unsigned char)s.p[i] < 0x80)
@@ -152,7 +161,6 @@ void utf8_begin(struct utf8 *u)
 /* Takes one byte that is not ASCII, or stands within a character. */
 static void utf8_take(struct utf8 *u, unsigned char c)
 {
-	u->has_wide |= c >= 0x80;
 	if (u->need == 0) {
 		u->is_bad |= !utf8_first(c, u);
 	} else if (is_within(c, u->low, u->high)) {
@@ -164,23 +172,40 @@ static void utf8_take(struct utf8 *u, unsigned char c)
 	}
 }
 
+/* Length of the whole characters that s begins with. */
+static size_t utf8_run(const unsigned char *p, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n;
+
+		if (p[i] < 0x80) {
+			for (i++; len - i >= 8 && !has_8bit(p + i); i += 8)
+				;
+			continue;
+		}
+		n = utf8_len(p + i, len - i);
+		if (n == 1)
+			break;
+		i += n;
+	}
+	return i;
+}
+
 void utf8_push(struct utf8 *u, struct slice in)
 {
 	const unsigned char *p = (const unsigned char *)in.p;
 	size_t i = 0;
 
+	if (u->need == 0 && !u->has_wide)
+		i = charset_ascii_len(in);
+	u->has_wide |= i < in.len;
 	while (i < in.len && !u->is_bad) {
-		size_t n = 1;
-
-		if (u->need > 0)
-			utf8_take(u, p[i]);
-		else if (p[i] < 0x80)
-			n = charset_ascii_len(slice_from(in, i));
-		else if ((n = utf8_len(p + i, in.len - i)) > 1)
-			u->has_wide = true;
-		else
-			utf8_take(u, p[i]);
-		i += n;
+		if (u->need == 0)
+			i += utf8_run(p + i, in.len - i);
+		if (i < in.len)
+			utf8_take(u, p[i++]);
 	}
 }
 

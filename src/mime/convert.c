@@ -24,8 +24,7 @@ void convert_clean_header(struct str *to, struct slice header, bool expand_tabs)
 	}
 }
 
-/* ---- the header -------------------------------------------------------------
- */
+/* ---- the header ----------------------------------------------------- */
 
 /* What the new Content-Transfer-Encoding says; NULL: it stays. */
 static const char *encoding_word(const struct mime_plan *plan)
@@ -149,8 +148,7 @@ void convert_header(struct str *to, struct slice header,
 		add_type(to, plan);
 }
 
-/* ---- the body ---------------------------------------------------------------
- */
+/* ---- the body ------------------------------------------------------- */
 
 void convert_body_begin(struct convert_body *b, const struct mime_plan *plan)
 {

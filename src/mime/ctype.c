@@ -38,8 +38,7 @@ static bool is_value(const struct token *t)
 	       (t->kind == TOKEN_ATOM && !slice_has_control(t->text));
 }
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------- */
 
 /*
  * Reads one parameter behind its ';' : 1 and *ret, 0 if it is empty, -1 if it
@@ -144,8 +143,7 @@ void ctype_add_value(struct str *to, struct slice value)
 		str_add(to, value);
 }
 
-/* ---- editing --------------------------------------------------------------
- */
+/* ---- editing -------------------------------------------------------- */
 
 enum { LINE_COLUMNS = 78 }; /* RFC 5322 2.1.1 */
 
@@ -230,8 +228,7 @@ void ctype_set(struct str *to, struct slice body, const char *name,
 	str_done(&text);
 }
 
-/* ---- Content-Transfer-Encoding ---------------------------------------------
- */
+/* ---- Content-Transfer-Encoding -------------------------------------- */
 
 enum cte cte_parse(struct slice body, struct slice *ret_word)
 {

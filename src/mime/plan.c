@@ -60,8 +60,7 @@ const char *mime_reason_word(enum mime_reason reason)
 	return words[reason];
 }
 
-/* ---- the label ------------------------------------------------------------
- */
+/* ---- the label ------------------------------------------------------ */
 
 static void forbid(struct mime_label *label, enum mime_reason why)
 {
@@ -160,8 +159,7 @@ void mime_label_read(struct mime_label *ret, struct slice header)
 	}
 }
 
-/* ---- what is called for ----------------------------------------------------
- */
+/* ---- what is called for --------------------------------------------- */
 
 static bool is_7bit_channel(const struct mime_label *label,
 			    const struct mime_channel *channel)
@@ -209,8 +207,7 @@ static enum mime_reason why_idle(const struct mime_label *label,
 					      : MIME_IS_7BIT;
 }
 
-/* ---- what may and can be done -----------------------------------------------
- */
+/* ---- what may and can be done --------------------------------------- */
 
 /* No Content-Type means text/plain, and so did "text" before MIME. */
 static bool is_text(const struct mime_label *label)
@@ -277,8 +274,7 @@ unsigned mime_plan_needs(const struct mime_label *label,
 	return needs;
 }
 
-/* ---- the plan ---------------------------------------------------------------
- */
+/* ---- the plan ------------------------------------------------------- */
 
 /* Is there a charset that all ASCII text is also in? */
 static bool has_ascii_superset(const struct mime_label *label)

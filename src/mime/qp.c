@@ -3,7 +3,7 @@
  *
  * Both filters move ordinary text in runs: the encoder as many bytes as need
  * no encoding and fit the line, the decoder all that stands between two bytes
- * that mean something to it, which memchr finds.
+ * that mean something to it. Both look at eight bytes at once.
  *
  * What may not be given out yet is held in the state and settled by the next
  * byte: for the encoder "blank CR", for the decoder "blanks CR", "= blanks
@@ -22,8 +22,44 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* ---- encoder --------------------------------------------------------------
+/* ---- eight bytes at once -------------------------------------------- */
+
+static const uint64_t ones = 0x0101010101010101u;
+
+/* Eight bytes, the first one lowest; compilers make one load of it. */
+static uint64_t load(const char *p)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	return (uint64_t)u[0] | (uint64_t)u[1] << 8 | (uint64_t)u[2] << 16 |
+	       (uint64_t)u[3] << 24 | (uint64_t)u[4] << 32 |
+	       (uint64_t)u[5] << 40 | (uint64_t)u[6] << 48 |
+	       (uint64_t)u[7] << 56;
+}
+
+/*
+ * The next two give a word whose lowest bit set belongs to the first byte
+ * that is meant; 0 if there is none. Borrows make higher bits mean nothing.
  */
+static uint64_t find_byte(uint64_t word, char c)
+{
+	word ^= ones * (unsigned char)c;
+	return (word - ones) & ~word & (ones << 7);
+}
+
+/* Bytes below `least` (which is below 0x80), or above 0x7f. */
+static uint64_t find_outside(uint64_t word, unsigned char least)
+{
+	return ((word - ones * least) | word) & (ones << 7);
+}
+
+/* Which byte of the word a bit belongs to. */
+static size_t first_byte(uint64_t bits)
+{
+	return (size_t)__builtin_ctzll(bits) / 8;
+}
+
+/* ---- encoder -------------------------------------------------------- */
 
 enum {
 	BREAK_COLUMN = 70, /* nothing but a line end begins behind it */
@@ -122,11 +158,20 @@ static const char *put_run(struct qp_encoder *e, const char *p, const char *end,
 			   struct str *out)
 {
 	const uint8_t most = e->is_narrow ? PLAIN : BLANK;
+	const unsigned char least = e->is_narrow ? '!' : ' ';
 	size_t room = BREAK_COLUMN + 1 - e->column;
 	const char *stop = (size_t)(end - p) > room ? p + room : end;
 	const char *q = p;
+	uint64_t bits = 0;
 	size_t n;
 
+	while (bits == 0 && stop - q >= 8) {
+		uint64_t word = load(q);
+
+		bits = find_outside(word, least) | find_byte(word, '=') |
+		       find_byte(word, 0x7f);
+		q += bits != 0 ? first_byte(bits) : 8;
+	}
 	while (q < stop && classes[(unsigned char)*q] <= most)
 		q++;
 	n = (size_t)(q - p);
@@ -211,8 +256,7 @@ void qp_encode_end(struct qp_encoder *e, struct str *out)
 	qp_encode_begin(e, e->is_narrow);
 }
 
-/* ---- decoder: what it gives out -------------------------------------------
- */
+/* ---- decoder: what it gives out ------------------------------------- */
 
 /*
  * Adds bytes to the decoded text. There is room for them: what is given out
@@ -288,8 +332,7 @@ static void give_coded(struct qp_decoder *d, char c, struct str *out)
 	give_text(d, &c, 1, out);
 }
 
-/* ---- decoder: what it reads -----------------------------------------------
- */
+/* ---- decoder: what it reads ----------------------------------------- */
 
 void qp_decode_begin(struct qp_decoder *d)
 {
@@ -402,25 +445,16 @@ static bool take_held(struct qp_decoder *d, char c, struct str *out)
 	return false;
 }
 
-/* Is there a byte c in the word? (A word has 8 bytes; c stands in each.) */
-static bool has_byte(uint64_t word, char c)
-{
-	const uint64_t ones = 0x0101010101010101u;
-
-	word ^= ones * (unsigned char)c;
-	return ((word - ones) & ~word & (ones << 7)) != 0;
-}
-
 /* The first byte from p on that means something to the decoder. */
 static const char *find_mark(const char *p, const char *end)
 {
-	uint64_t word;
+	for (; end - p >= 8; p += 8) {
+		uint64_t word = load(p);
+		uint64_t bits = find_byte(word, '=') | find_byte(word, '\n') |
+				find_byte(word, '\r');
 
-	for (; (size_t)(end - p) >= sizeof(word); p += sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		if (has_byte(word, '=') || has_byte(word, '\n') ||
-		    has_byte(word, '\r'))
-			break;
+		if (bits != 0)
+			return p + first_byte(bits);
 	}
 	while (p < end && *p != '=' && *p != '\n' && *p != '\r')
 		p++;

@@ -9,8 +9,7 @@
 
 #include <string.h>
 
-/* ---- running the filters ----------------------------------------------------
- */
+/* ---- running the filters -------------------------------------------- */
 
 struct encoding {
 	struct qp_encoder encoder;

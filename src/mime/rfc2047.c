@@ -45,8 +45,7 @@ bool rfc2047_is_word(struct slice word)
 	       !slice_has(text, '?');
 }
 
-/* ---- encoded text ---------------------------------------------------------
- */
+/* ---- encoded text --------------------------------------------------- */
 
 /* Does c stand for itself in a Q word there (RFC 2047 4.2, 5)? */
 static bool is_q_plain(char c, enum words_context context)
@@ -108,8 +107,7 @@ static void add_b(struct str *to, struct slice s)
 	}
 }
 
-/* ---- runs -----------------------------------------------------------------
- */
+/* ---- runs ----------------------------------------------------------- */
 
 struct encoding {
 	char letter; /* Q or B */
@@ -237,8 +235,7 @@ static void write_run(struct words *w)
 	str_done(&in_b);
 }
 
-/* ---- the sequence ----------------------------------------------------------
- */
+/* ---- the sequence --------------------------------------------------- */
 
 void words_begin(struct words *w, struct str *to, struct slice charset,
 		 size_t name_end)

@@ -56,8 +56,7 @@ enum rfc2047_place rfc2047_place_of(struct slice name)
 	return RFC2047_TEXT;
 }
 
-/* ---- text and comments -----------------------------------------------------
- */
+/* ---- text and comments ---------------------------------------------- */
 
 static size_t space_len(struct slice s)
 {
@@ -139,8 +138,7 @@ static void convert_comment(struct words *w, struct slice s)
 	}
 }
 
-/* ---- structured fields ------------------------------------------------------
- */
+/* ---- structured fields ---------------------------------------------- */
 
 static bool next(struct slice *rest, struct token *ret)
 {

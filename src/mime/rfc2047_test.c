@@ -600,8 +600,7 @@ static void test_text_comes_back_with_every_blank(void **state)
 {
 	static const char *const words[] = {
 		"word",
-		"gr\xfc\xdf"
-		"e",
+		"gr\374\337e",
 		"K\xc3\xb6ln",
 		"=?utf-8?q?x_y?=",
 		"=?utf-8?b?w7w=?=",

@@ -22,8 +22,7 @@ static struct scan scanned(struct slice text, unsigned seed)
 	return s;
 }
 
-/* ---- the reference ---------------------------------------------------------
- */
+/* ---- the reference -------------------------------------------------- */
 
 static struct scan reference(struct slice text)
 {
@@ -69,8 +68,7 @@ static void check(struct slice text, unsigned seed)
 			 (unsigned)want.longest);
 }
 
-/* ---- tests ------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------- */
 
 static void test_facts_of_small_texts(void **state)
 {
