@@ -83,8 +83,7 @@ tests: $(PROGRAMS) $(UNIT_TESTS) $(REPLAYS)
 
 $(B)/gen/version.h: CHANGES Makefile
 	@mkdir -p $(@D)
-	@printf '#define ZPOST_VERSION "%s"\n#define ZPOST_PREFIX "%s"\n' \
-		'$(VERSION)' '$(PREFIX)' > $@
+	@printf '#define ZPOST_VERSION "%s"\n' '$(VERSION)' > $@
 
 # Objects are made anew when the compiler or its flags change, -Werror apart.
 FLAGS := $(CC) $(filter-out -Werror,$(ALL_CFLAGS))

@@ -178,7 +178,7 @@ def test_lmtp_has_an_answer_for_each_recipient(office, smtp, smtpd):
     out = smtp(server, "-M", "-p", "24").run(job, HOST)
     one_report_each(out, job)
     assert [out.of(job, i).status for i in range(4)] == [
-        "ok3", "error2", "deferback", "ok3"]
+        "ok3", "error2", "deferred", "ok3"]
     settled(job, marks)
     assert job.d_line(1).notary.code == "5.1.1"
     assert server.commands()[0] == "LHLO client.example"
@@ -192,7 +192,7 @@ def test_lmtp_only_counts_the_accepted(office, smtp, smtpd):
     job = office.post([f"{c}@x.example" for c in "abcd"])
     out = smtp(server, "-M", "-p", "24").run(job, HOST)
     assert [out.of(job, i).status for i in range(4)] == [
-        "ok3", "error2", "deferback", "ok3"]
+        "ok3", "error2", "deferred", "ok3"]
     settled(job, "+- +")
 
 

@@ -19,6 +19,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 enum { READ_STEP = 64 * 1024 };
@@ -217,8 +218,9 @@ void agent_flush(struct agent *a)
 	if (a->out.len == 0)
 		return;
 	if (fd_write_all(a->options->out_fd, str_slice(&a->out)) < 0) {
+		/* A scheduler that is gone needs no telling. */
 		a->is_at_end = true;
-		a->is_stopping = true;
+		agent_give_up(a, errno == EPIPE ? EX_OK : EX_IOERR);
 	}
 	str_clear(&a->out);
 }

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sysexits.h>
 #include <time.h>
 
 /* ---- the scheduler's side ----------------------------------------------- */
@@ -365,17 +366,17 @@ static void slow_scheduler(int fd, unsigned lines)
 	_exit(0);
 }
 
-static void test_slow_scheduler_gets_everything(void **state)
+static void check_slow_scheduler(bool is_nonblocking)
 {
 	enum { LINES = 100000 };
 	struct str text = STR_INIT;
 	struct link l;
 	pid_t child;
 
-	(void)state;
 	link_open(&l);
 	agent_flush(l.agent);
 	assert_string_equal(hear(&l), "#hungry\n");
+	assert_int_equal(fd_set_nonblocking(options.out_fd, is_nonblocking), 0);
 	child = test_fork();
 	if (child == 0)
 		slow_scheduler(l.fd, LINES);
@@ -386,6 +387,14 @@ static void test_slow_scheduler_gets_everything(void **state)
 	assert_int_equal(test_wait(child), 0);
 	str_done(&text);
 	link_close(&l);
+}
+
+static void test_slow_scheduler_gets_everything(void **state)
+{
+	(void)state;
+	check_slow_scheduler(false);
+	/* Somebody who shares the descriptor may have made it so. */
+	check_slow_scheduler(true);
 }
 
 static void test_scheduler_that_is_gone_ends_the_work(void **state)
@@ -403,6 +412,42 @@ static void test_scheduler_that_is_gone_ends_the_work(void **state)
 	agent_hungry(l.agent);
 	agent_flush(l.agent); /* into nowhere, without harm */
 	assert_true(agent_wait(l.agent, -1));
+	link_close(&l);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+/* That is nobody's wish, and must not look like one. */
+static void test_output_that_fails_is_told_by_the_exit_status(void **state)
+{
+	struct link l;
+
+	(void)state;
+	link_open(&l);
+	give(&l, "1\n");
+	options.out_fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	assert_true(options.out_fd >= 0);
+	agent_flush(l.agent);
+	check_lines(&l, "S\n");
+	assert_int_equal(agent_exit_status(l.agent), EX_IOERR);
+	fd_close(options.out_fd);
+	link_close(&l);
+}
+
+/* It may still hold the other end of our input. */
+static void test_output_that_is_closed_ends_all_waiting(void **state)
+{
+	struct link l;
+	int fds[2];
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	link_open(&l);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	fd_close(fds[0]);
+	options.out_fd = fds[1];
+	assert_true(agent_wait(l.agent, -1));
+	check_lines(&l, "S\n");
+	fd_close(fds[1]);
 	link_close(&l);
 	signal(SIGPIPE, SIG_DFL);
 }
@@ -545,6 +590,9 @@ static void many_signals(int number)
 	/* More than the pipe that wakes the poll can hold. */
 	for (int i = 0; i < 70000; i++)
 		raise(number);
+	errno = 0;
+	raise(number);
+	assert_int_equal(errno, 0); /* nobody else's call seems to fail */
 	assert_true(agent_wait(l.agent, -1));
 	check_lines(&l, "S\n");
 }
@@ -589,6 +637,9 @@ int main(void)
 		cmocka_unit_test(test_comments_are_one_clean_line),
 		cmocka_unit_test(test_slow_scheduler_gets_everything),
 		cmocka_unit_test(test_scheduler_that_is_gone_ends_the_work),
+		cmocka_unit_test(
+		    test_output_that_fails_is_told_by_the_exit_status),
+		cmocka_unit_test(test_output_that_is_closed_ends_all_waiting),
 		cmocka_unit_test(test_nothing_to_free),
 		cmocka_unit_test(test_each_signal_stops_before_the_next_line),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),

@@ -377,7 +377,11 @@ static void settle_rcpt(struct agent *a, struct agent_job *job, size_t rcpt,
 	if (lock_mark(job->fd, r->ctl, mark_of(&d), &err) < 0) {
 		job_comment(a, job, "HELP! %.*s: %s", SLICE_ARG(job->name.name),
 			    err.text);
-		if (mark_of(&d) == LOCK_MARK_FAILED)
+		/*
+		 * The `d` line of a failure is there, so it is told as it is;
+		 * but a mark that somebody else has made is not gainsaid.
+		 */
+		if (mark_of(&d) == LOCK_MARK_FAILED && err.code == 0)
 			d = unwritten(job, &d, err.text);
 	}
 	status = status_of(r, &d);
@@ -416,9 +420,11 @@ void agent_job_settle(struct agent *a, struct agent_job *job,
 		if (!job->rcpts[outcomes[i].rcpt].is_settled)
 			settle_rcpt(a, job, outcomes[i].rcpt, outcomes[i].diag,
 				    trouble);
-	if (must_sync && fdatasync(job->fd) < 0)
+	if (must_sync && fdatasync(job->fd) < 0) {
 		job_comment(a, job, "HELP! %.*s: fdatasync: %s",
 			    SLICE_ARG(job->name.name), strerror(errno));
+		agent_give_up(a, EX_IOERR);
+	}
 	str_done(&lines);
 }
 

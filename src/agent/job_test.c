@@ -119,6 +119,43 @@ static void test_huge_control_file_is_refused_unread(void **state)
 	post_close(&p);
 }
 
+/* Adds recipients and a header that make a control file of just `size`. */
+static void make_large(struct str *to, size_t size)
+{
+	const size_t line = sizeof(POST_RCPT("bob@example.com")) - 1;
+
+	str_adds(to, POST_HEAD);
+	while (to->len + 2 * line + 20 < size)
+		str_adds(to, POST_RCPT("bob@example.com"));
+	str_adds(to, "m\nX: ");
+	while (to->len + 2 < size)
+		str_addc(to, 'x');
+	str_adds(to, "\n\n");
+}
+
+static void test_large_control_file_is_read_to_its_end(void **state)
+{
+	static const size_t steps[] = { 32 * 1024, 64 * 1024, 300 * 1024 };
+	struct post p;
+
+	(void)state;
+	post_open(&p);
+	for (size_t i = 0; i < COUNT(steps) * 3; i++) {
+		struct agent_job job = { 0 };
+		struct str text = STR_INIT;
+
+		make_large(&text, steps[i / 3] - 1 + i % 3);
+		post_job(str_cstr(&text));
+		post_open_job(&p, &job);
+		assert_true(slice_eq(str_slice(&job.text), str_slice(&text)));
+		assert_int_equal(job.n_rcpts, job.ctl.n_rcpts);
+		assert_true(job.n_rcpts > 500);
+		agent_job_close(p.agent, &job);
+		str_done(&text);
+	}
+	post_close(&p);
+}
+
 struct refusal {
 	const char *control, *why;
 	enum agent_open want;
@@ -608,6 +645,7 @@ int main(void)
 		cmocka_unit_test(test_bad_names_are_refused),
 		cmocka_unit_test(test_what_is_no_regular_file_is_refused),
 		cmocka_unit_test(test_huge_control_file_is_refused_unread),
+		cmocka_unit_test(test_large_control_file_is_read_to_its_end),
 		cmocka_unit_test(test_unusable_control_files_are_never_touched),
 		cmocka_unit_test(test_forbidden_control_file_is_refused),
 		cmocka_unit_test(

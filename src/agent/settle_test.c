@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sysexits.h>
 
 /* ---- calls that are watched --------------------------------------------- */
 
@@ -20,6 +21,7 @@ static struct {
 	struct str steps;	 /* what was done: "append mark+ mark- sync " */
 	const struct post *post; /* NULL: nothing is watched */
 	int fail_mark, fail_append, fail_sync; /* errno values; 0: none */
+	int marks_before;		       /* those that succeed */
 } disk;
 
 static void watch(const struct post *p)
@@ -48,7 +50,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
 	note("mark");
 	str_addc(&disk.steps, *(const char *)bytes);
 	str_addc(&disk.steps, ' ');
-	if (disk.fail_mark != 0)
+	if (disk.fail_mark != 0 && disk.marks_before-- <= 0)
 		return failing(disk.fail_mark);
 	return syscall(SYS_pwrite64, fd, bytes, n, at);
 }
@@ -488,6 +490,36 @@ static void test_file_that_is_full_keeps_no_part_of_a_dline(void **state)
 	signal(SIGXFSZ, SIG_DFL);
 }
 
+/* Whom we could not mark as done we must not deliver to. */
+static void test_lock_that_cannot_be_written_leaves_the_job(void **state)
+{
+	struct agent_job job = { 0 };
+	struct post p;
+
+	(void)state;
+	post_open(&p);
+	post_job(control);
+	post_said(&p);
+	watch(NULL);
+	disk.fail_mark = EIO;
+	disk.marks_before = 1;
+	assert_int_equal(post_try(&p, &job, "24700", "example.com"),
+			 AGENT_RESYNC);
+	watch(NULL);
+	assert_int_equal(job.n_rcpts, 1);
+	agent_job_close(p.agent, &job);
+	assert_string_equal(
+	    post_said(&p),
+	    "# smtp:4711: 24700: marking recipient at byte 115: Input/output "
+	    "error\n"
+	    "24700/78\ta@x\001delayed\0014.3.0 (delivery was not attempted)"
+	    "\001x-local; 400 (delivery was not attempted)\001\001smtp[4711]"
+	    "\tdeferred delivery was not attempted\n");
+	assert_string_equal(post_disk(&p, "24700"), control);
+	post_close(&p);
+}
+
+/* The `d` line is there, so the failure is told; the lock stays. */
 static void test_mark_that_cannot_be_written(void **state)
 {
 	struct agent_job job = { 0 };
@@ -516,13 +548,10 @@ static void test_mark_that_cannot_be_written(void **state)
 	str_addf(
 	    &text,
 	    "# smtp:4711: HELP! 24700: " WHY "\n"
-	    "24700/78\t" UNWRITTEN(
-		"a@x", WHY) "# smtp:4711: HELP! 24700: " WHY "\n"
-			    "24700/115\t\tok2 " SAID
-			    "# smtp:4711: HELP! 24700: " WHY "\n"
-			    "24700/177\t" NOTARY("c@x", "delayed",
-						 "4.2.1") "\tdeferred " SAID,
-	    78, 78, 115, 177);
+	    "24700/78\t\terror2 " SAID "# smtp:4711: HELP! 24700: " WHY "\n"
+	    "24700/115\t\tok2 " SAID "# smtp:4711: HELP! 24700: " WHY "\n"
+	    "24700/177\t" NOTARY("c@x", "delayed", "4.2.1") "\tdeferred " SAID,
+	    78, 115, 177);
 	assert_string_equal(post_said(&p), str_cstr(&text));
 	assert_string_equal(post_tags(&p, "24700"), "~~~");
 	str_done(&text);
@@ -575,6 +604,7 @@ static void test_sync_that_fails_is_told_before_the_reports(void **state)
 	assert_true(slice_find_text(said, SLICE("# smtp:4711: HELP! 24700: "
 						"fdatasync: Input/output "
 						"error\n")) < said.len);
+	assert_int_equal(agent_exit_status(p.agent), EX_IOERR);
 	assert_string_equal(post_tags(&p, "24700"), "-+ ");
 	post_close(&p);
 }
@@ -598,6 +628,8 @@ int main(void)
 		cmocka_unit_test(test_failure_without_its_dline_is_put_off),
 		cmocka_unit_test(
 		    test_file_that_is_full_keeps_no_part_of_a_dline),
+		cmocka_unit_test(
+		    test_lock_that_cannot_be_written_leaves_the_job),
 		cmocka_unit_test(test_mark_that_cannot_be_written),
 		cmocka_unit_test(
 		    test_final_mark_of_another_is_not_made_a_failure),

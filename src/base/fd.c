@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 enum { READ_STEP = 64 * 1024 };
@@ -18,11 +19,21 @@ void fd_close(int fd)
 	errno = saved;
 }
 
+/* Somebody who shares the descriptor may have made it non-blocking. */
+static int wait_for_room(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+}
+
 int fd_write_all(int fd, struct slice s)
 {
 	while (s.len > 0) {
 		ssize_t n = write(fd, s.p, s.len);
 
+		if (n < 0 && errno == EAGAIN && wait_for_room(fd) == 0)
+			continue;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

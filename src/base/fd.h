@@ -12,8 +12,8 @@
 void fd_close(int fd);
 
 /*
- * Writes all of s to a blocking descriptor, going on after partial writes
- * and EINTR. Returns 0, or -1 with errno set.
+ * Writes all of s, waiting for room as long as it takes, going on after
+ * partial writes and EINTR. Returns 0, or -1 with errno set.
  */
 MUST_USE int fd_write_all(int fd, struct slice s);
 

@@ -336,7 +336,8 @@ static void pump(struct smtp_engine *e)
 {
 	struct command *c;
 
-	while (e->state != ENGINE_CLOSED && e->body == NULL) {
+	while (e->state != ENGINE_CLOSED && e->body == NULL &&
+	       !e->is_draining) {
 		if (may_begin(e))
 			begin_transaction(e);
 		c = TAILQ_FIRST(&e->to_send);
@@ -443,9 +444,7 @@ static void finish_if_complete(struct smtp_engine *e,
 	e->n_active--;
 	e->is_used = true;
 	if (p->n_open > 0)
-		return_transaction(e, p, p->returned,
-				   "remote offers CHUNKING but does not know "
-				   "BDAT");
+		return_transaction(e, p, p->returned, p->returned_why);
 	else
 		engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
 						    .transaction = t });
@@ -540,6 +539,8 @@ static void lose_transaction(struct smtp_engine *e, struct smtp_progress *p,
 	if (p->n_open == 0)
 		engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
 						    .transaction = p->t });
+	else if (p->returned != NULL)
+		return_transaction(e, p, p->returned, p->returned_why);
 	else
 		return_transaction(e, p, reason, why);
 }
@@ -650,6 +651,33 @@ void smtp_add(struct smtp_engine *e, struct smtp_transaction *t)
 		return_queued(e, e->lost_reason, e->lost_why);
 	else
 		pump(e);
+}
+
+void smtp_body_failed(struct smtp_engine *e, const char *why)
+{
+	struct command *c = e->body;
+	struct smtp_transaction *t = c->t;
+
+	t->progress->returned = "message-unreadable";
+	t->progress->returned_why = arena_cstr(t->arena, slice_of(why));
+	if (c->kind == CMD_END) {
+		/* Behind 354 every earlier reply has come: nothing is owed. */
+		smtp_lost(e, "connection-given-up", why);
+		return;
+	}
+	e->needs_rset = true;
+	engine_drop_unsent(e, t);
+	finish_if_complete(e, t);
+	pump(e);
+}
+
+void smtp_drain(struct smtp_engine *e)
+{
+	e->is_draining = true;
+	if (e->body != NULL)
+		command_drop(e, e->body);
+	e->body = NULL;
+	str_clear(&e->chunk);
 }
 
 /* ---- what the session asks ---------------------------------------------- */

@@ -155,6 +155,13 @@ bool smtp_body_needs_dots(const struct smtp_engine *e);
 struct str *smtp_body_sink(struct smtp_engine *e);
 void smtp_body_filled(struct smtp_engine *e, bool is_last);
 
+/*
+ * The content cannot be had. Its message comes back with the reason
+ * "message-unreadable"; with DATA the connection is given up without a dot,
+ * and what else was under way comes back as "connection-given-up".
+ */
+void smtp_body_failed(struct smtp_engine *e, const char *why);
+
 /* The next event, oldest first. */
 MUST_USE bool smtp_event(struct smtp_engine *e, struct smtp_event *ret);
 
@@ -178,6 +185,12 @@ bool smtp_waits_for_bdat(const struct smtp_engine *e);
 
 /* Is an end of data sent and unanswered? */
 bool smtp_has_unanswered_end(const struct smtp_engine *e);
+
+/*
+ * Begin nothing more and send no further command or content: only replies to
+ * what was sent are still taken. smtp_lost() ends it.
+ */
+void smtp_drain(struct smtp_engine *e);
 
 /*
  * The session was idle for a while: a RSET goes before the next MAIL, which

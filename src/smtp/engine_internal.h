@@ -59,7 +59,8 @@ struct smtp_progress {
 	uint64_t begin_at;  /* offset in the stream of its MAIL */
 	uint64_t end_at;
 	const char *returned; /* why it is to be handed back; NULL: it is not */
-	size_t n_commands;    /* in the send queue or the wait list */
+	const char *returned_why;  /* the same in words */
+	size_t n_commands;	   /* in the send queue or the wait list */
 	size_t n_rcpt_waiting;	   /* RCPTs not answered yet */
 	size_t n_accepted, n_open; /* open: not RCPT_ENDED */
 	struct rcpt_progress *rcpts;
@@ -87,6 +88,7 @@ struct smtp_engine {
 	unsigned window;      /* as it is now */
 	bool is_chunking_bad; /* offered, but not understood */
 	bool needs_rset, is_quit_sent;
+	bool is_draining;
 	bool is_used; /* a transaction has ended on this connection */
 	const char *lost_reason, *lost_why; /* of smtp_lost() */
 	struct str out;

@@ -225,12 +225,16 @@ static void refuse_rcpt(struct smtp_engine *e, const struct command *c,
 			const struct reply *r)
 {
 	const struct smtp_transaction *t = c->t;
-	struct diag *d = ARENA_NEW(t->arena, struct diag);
+	/* Not a result of its own: it goes in the next transaction. */
+	static const struct diag limit = { .fate = FATE_DEFERRED,
+					   .reason = "rcpt-limit",
+					   .status = { "4.5.3", 5 } };
 
-	*d = *engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r);
 	if (is_rcpt_limit(t->progress, r))
-		d->reason = "rcpt-limit";
-	engine_end_rcpt(e, c->t, c->rcpt, d);
+		engine_end_rcpt(e, c->t, c->rcpt, &limit);
+	else
+		engine_end_rcpt(e, c->t, c->rcpt,
+				engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r));
 }
 
 static void on_rcpt(struct smtp_engine *e, struct command *c,
@@ -356,6 +360,8 @@ static void on_bdat(struct smtp_engine *e, struct command *c,
 	if (has_accepted && is_bdat_unknown(r->code)) {
 		e->is_chunking_bad = true;
 		p->returned = "chunking-refused";
+		p->returned_why =
+		    "remote offers CHUNKING but does not know BDAT";
 	} else if (c->is_last && has_accepted && p->returned == NULL) {
 		decide_content(e, t, r);
 	} else if (!is_yes) {

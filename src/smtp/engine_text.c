@@ -93,6 +93,13 @@ const struct diag *engine_diag(const struct smtp_engine *e,
 	bool is_abnormal = outcome_of_reply(
 	    phase, r, e->caps.enhancedstatuscodes, t->arena, d);
 
+	if (phase == SMTP_PHASE_MAIL && r->code == 503)
+		d->reason = "mail-out-of-sequence";
+	/* LMTP answers for one mailbox: nobody else's content is in doubt. */
+	if (e->config.is_lmtp && d->fate == FATE_DEFERRED_BACK &&
+	    r->code >= 400 && r->code <= 499)
+		d->fate = FATE_DEFERRED;
+
 	d->text =
 	    engine_transcript(t, rcpt, "", phase, is_end ? r->text : SLICE(""));
 	if (is_abnormal)

@@ -94,8 +94,7 @@ static bool has_outcome(const struct batch *b, size_t rcpt)
 }
 
 /* Settles a batch: those without an outcome get d (NULL: there are none). */
-static void end_batch(const struct deliver *x, struct batch *b,
-		      const struct diag *d)
+static void end_batch(struct deliver *x, struct batch *b, const struct diag *d)
 {
 	for (size_t i = 0; d != NULL && i < b->t.n_rcpts; i++)
 		if (!has_outcome(b, b->rcpts[i]))
@@ -103,6 +102,8 @@ static void end_batch(const struct deliver *x, struct batch *b,
 	settle_batch(x, b);
 	if (b->n_leftover > 0)
 		flight_add_batch(b->flight, b->leftover, b->n_leftover);
+	if (b->n_leftover > 0 && b->n_leftover < b->t.n_rcpts)
+		x->rcpt_limit = b->t.n_rcpts - b->n_leftover;
 	flight_end_batch(b);
 }
 
@@ -189,6 +190,20 @@ static void keep_open_ones(struct batch *b)
 	b->t.n_rcpts = kept;
 }
 
+/* Room for the results of this try, in the job's arena. */
+static void make_room(struct batch *b)
+{
+	struct arena *a = b->t.arena;
+	size_t *leftover =
+	    arena_array(a, b->t.n_rcpts + b->n_leftover, sizeof(*leftover));
+
+	if (b->n_leftover > 0)
+		memcpy(leftover, b->leftover,
+		       b->n_leftover * sizeof(*leftover));
+	b->leftover = leftover;
+	b->outcomes = arena_array(a, b->t.n_rcpts, sizeof(*b->outcomes));
+}
+
 static void build_transaction(struct batch *b, uint64_t size)
 {
 	struct agent_job *job = &b->flight->job;
@@ -218,24 +233,30 @@ static size_t rcpt_limit(const struct deliver *x)
 							    : caps->rcpt_limit;
 	if (caps->rcptmax != 0 && caps->rcptmax < limit)
 		limit = caps->rcptmax; /* RFC 9422 4.2 */
-	return limit > RCPT_LIMIT_MOST ? RCPT_LIMIT_MOST : (size_t)limit;
+	if (limit > RCPT_LIMIT_MOST)
+		limit = RCPT_LIMIT_MOST;
+	if (x->rcpt_limit != 0 && x->rcpt_limit < limit)
+		limit = x->rcpt_limit;
+	return (size_t)limit;
 }
 
 static void add_batch(struct deliver *x, struct batch *b)
 {
 	const struct agent_job *job = &b->flight->job;
 	uint64_t size = ctl_size_estimate(&job->ctl, job->message.size);
-	const struct diag *why = too_large(x, b, size);
+	const struct diag *why;
 	size_t limit = rcpt_limit(x);
 
+	if (b->t.n_rcpts > limit)
+		flight_split_batch(b, limit);
+	make_room(b);
+	why = too_large(x, b, size);
 	if (why == NULL)
 		why = unreadable(x, b);
 	if (why != NULL) {
 		end_batch(x, b, why);
 		return;
 	}
-	if (b->t.n_rcpts > limit)
-		flight_split_batch(b, limit);
 	build_transaction(b, size);
 	b->state = BATCH_SENT;
 	smtp_add(session_engine(x->session), &b->t);
@@ -261,8 +282,8 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 		b->leftover[b->n_leftover++] = rcpt;
 	else
 		add_outcome(x, b, rcpt, ev->diag);
-	if (ev->diag->fate == FATE_DEFERRED_BACK &&
-	    strcmp(ev->diag->reason, "outcome-unknown") == 0)
+	if (strcmp(ev->diag->reason, "outcome-unknown") == 0 ||
+	    strcmp(ev->diag->reason, "mail-out-of-sequence") == 0)
 		x->peer->no_window = true;
 }
 
@@ -272,7 +293,10 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
  */
 static bool counts(const struct deliver *x, const struct smtp_event *ev)
 {
-	if (strcmp(ev->diag->reason, "chunking-refused") == 0)
+	const char *reason = ev->diag->reason;
+
+	if (strcmp(reason, "chunking-refused") == 0 ||
+	    strcmp(reason, "connection-given-up") == 0)
 		return false;
 	return ev->was_begun || x->n_ended == 0;
 }

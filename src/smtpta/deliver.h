@@ -19,6 +19,7 @@ struct deliver {
 	struct sesslog *log; /* may be NULL */
 	struct peer *peer;   /* of the open session's host */
 	size_t n_ended;	     /* transactions, on this connection */
+	size_t rcpt_limit;   /* learnt on this connection; 0: none */
 };
 
 /*

@@ -33,7 +33,7 @@ struct flight *flight_of_job(struct slice name, struct slice host)
 	return f;
 }
 
-static struct batch *new_batch(struct flight *f, const size_t *rcpts, size_t n)
+static struct batch *new_batch(struct flight *f, size_t *rcpts, size_t n)
 {
 	struct arena *a = f->job.arena;
 	struct batch *b = ARENA_NEW(a, struct batch);
@@ -42,15 +42,12 @@ static struct batch *new_batch(struct flight *f, const size_t *rcpts, size_t n)
 	b->t.arena = a;
 	b->t.owner = b;
 	b->t.n_rcpts = n;
-	b->rcpts = arena_array(a, n, sizeof(*b->rcpts));
-	memcpy(b->rcpts, rcpts, n * sizeof(*rcpts));
-	b->outcomes = arena_array(a, n, sizeof(*b->outcomes));
-	b->leftover = arena_array(a, n, sizeof(*b->leftover));
+	b->rcpts = rcpts;
 	f->n_open++;
 	return b;
 }
 
-struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n)
+struct batch *flight_add_batch(struct flight *f, size_t *rcpts, size_t n)
 {
 	struct batch *b = new_batch(f, rcpts, n);
 
@@ -104,10 +101,10 @@ void flight_make_batches(struct agent *a, struct flight *f)
 	size_t at = 0, from = 0, n;
 
 	while ((n = agent_job_group(job, &at)) > 0) {
-		size_t kept = check_group(a, job, from, n, rcpts);
+		size_t kept = check_group(a, job, from, n, rcpts + from);
 
 		if (kept > 0)
-			flight_add_batch(f, rcpts, kept);
+			flight_add_batch(f, rcpts + from, kept);
 		from = at;
 	}
 	if (f->n_open == 0)

@@ -31,8 +31,8 @@ struct batch {
 	struct smtp_transaction t;
 	struct content content;
 	bool has_content_begun;
-	size_t *rcpts; /* of t, as indices into the job's */
-	struct agent_outcome *outcomes;
+	size_t *rcpts; /* of t, as indices into the job's; shared memory */
+	struct agent_outcome *outcomes; /* room for them while it is sent */
 	size_t n_outcomes;
 	size_t *leftover; /* refused by a limit on recipients: to go next */
 	size_t n_leftover;
@@ -70,8 +70,11 @@ struct flight *flight_of_job(struct slice name, struct slice host);
  */
 void flight_make_batches(struct agent *a, struct flight *f);
 
-/* One more batch, behind the others, for n of the job's recipients. */
-struct batch *flight_add_batch(struct flight *f, const size_t *rcpts, size_t n);
+/*
+ * One more batch, behind the others, for n of the job's recipients. The array
+ * must live in the job's arena and is the batch's from now on.
+ */
+struct batch *flight_add_batch(struct flight *f, size_t *rcpts, size_t n);
 
 /* Leaves the first n recipients in a batch; the rest go in one behind it. */
 void flight_split_batch(struct batch *b, size_t n);

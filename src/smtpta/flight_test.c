@@ -162,7 +162,7 @@ static void test_flight_without_anybody_to_send_to_is_over(void **state)
 
 static void test_flight_is_over_with_its_last_batch(void **state)
 {
-	static const size_t more[] = { 1, 0 };
+	static size_t more[] = { 1, 0 };
 	struct batch *first, *added;
 	struct flight *f;
 	struct post p;

@@ -231,7 +231,7 @@ static void add_content(struct session *s)
 			smtp_body_sink(s->engine), &err);
 
 	if (r < 0)
-		smtp_lost(s->engine, "message-unreadable", err.text);
+		smtp_body_failed(s->engine, err.text);
 	else
 		smtp_body_filled(s->engine, r > 0);
 }
@@ -243,8 +243,10 @@ static bool heed_signal(struct session *s)
 		return false;
 	if (s->signalled_at == 0)
 		s->signalled_at = conn_now();
-	if (smtp_has_unanswered_end(s->engine))
+	if (smtp_has_unanswered_end(s->engine)) {
+		smtp_drain(s->engine);
 		return false;
+	}
 	smtp_lost(s->engine, "interrupted", "interrupted by signal");
 	return true;
 }

@@ -259,7 +259,7 @@ static bool connect_for(struct smtpta *s, struct slice host)
 		.window_bytes = s->options->window_bytes,
 	};
 	if (!session_is_for(s->session, host))
-		s->deliver.n_ended = 0;
+		s->deliver.n_ended = s->deliver.rcpt_limit = 0;
 	s->deliver.peer = peer;
 	if (!session_open(s->session, host, &s->terms, &why)) {
 		on_unreachable(s, host, why);

@@ -174,6 +174,8 @@ static int read_rcpt(struct reading *in, const struct field *f)
 	r->offset = f->offset;
 	r->sender = in->sender;
 	r->dsn.notify = NOTIFY_FAILURE;
+	if (ctl->n_rcpts > 0)
+		r[-1].span = r->offset - r[-1].offset;
 	in->dsn_rcpt = r;
 	ctl->n_rcpts++;
 	return 0;

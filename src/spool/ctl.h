@@ -89,6 +89,7 @@ struct ctl_dsn {
 
 struct ctl_rcpt {
 	size_t offset; /* of the `r` */
+	size_t span;   /* bytes up to the next `r` line's `r`; 0: the last */
 	char tag;
 	bool has_pid_slot; /* else of the ancient form: it cannot be locked */
 	bool has_delay_slot;

@@ -30,13 +30,19 @@ struct head {
 
 static_assert(sizeof(struct head) == 1 + MARK_LEN, "no padding");
 
+/*
+ * From the tag byte up to the next recipient's: no other tag lies in between,
+ * and the ranges of neighbours that one agent holds meet, so that the kernel
+ * keeps one entry for them all. A lock for each byte alone would make taking
+ * n recipients cost n squared.
+ */
 static struct flock byte_range(const struct ctl_rcpt *rcpt, short type)
 {
 	return (struct flock){
 		.l_type = type,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)rcpt->offset + 1,
-		.l_len = 1,
+		.l_len = rcpt->span > 0 ? (off_t)rcpt->span : 1,
 	};
 }
 
@@ -45,8 +51,11 @@ static int take_byte(int fd, const struct ctl_rcpt *rcpt)
 {
 	struct flock range = byte_range(rcpt, F_WRLCK);
 
-	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
-		return 1;
+	while (fcntl(fd, F_OFD_SETLK, &range) < 0)
+		if (errno != EINTR)
+			goto refused;
+	return 1;
+refused:
 	return errno == EAGAIN || errno == EACCES ? 0 : -1;
 }
 
