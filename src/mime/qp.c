@@ -539,10 +539,11 @@ enum { HELD_MAX = QP_TEXT_MAX + 4 };
 
 void qp_decode_push(struct qp_decoder *d, struct slice in, struct str *out)
 {
-	const char *p = in.p, *end = in.p + in.len;
+	const char *p = in.p, *end;
 
 	if (in.len == 0)
-		return;
+		return; /* and p may be NULL */
+	end = p + in.len;
 	/* All that is not encoded gets through, so it is judged here. */
 	if (memchr(p, '\0', in.len) != NULL)
 		d->unfit |= QP_UNFIT_NUL;

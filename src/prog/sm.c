@@ -41,7 +41,7 @@ static _Noreturn void fail(int status, const char *text)
 	log_line(LOG_LEVEL_ERROR, "%s", text);
 	if (status == EX_USAGE)
 		fputs("# usage: sm [-8HQVv] [-f configfile] [-w maxwidth] "
-		      "[-O key=value]\n"
+		      "[-O key[=value]]\n"
 		      "#           (-c channel | -h host | both) mailer\n",
 		      stderr);
 	exit(status);

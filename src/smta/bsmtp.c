@@ -51,7 +51,7 @@ static void add_mail_parameters(struct str *to, const struct stream_facts *f)
 	if (has(f, SMTA_BSMTP_SIZE)) {
 		str_adds(to, " SIZE=");
 		str_addu(to, f->size);
-		if (has(f, SMTA_8BIT))
+		if (has(f, SMTA_8BIT) && f->sends_8bit)
 			str_adds(to, " BODY=8BITMIME");
 	}
 	if (!has(f, SMTA_BSMTP_DSN))

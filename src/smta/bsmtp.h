@@ -10,9 +10,10 @@
  *	"."
  *	[ "QUIT" ]				; flag H
  *
- * Parameters: with B SIZE (RFC 1870) and BODY (RFC 6152), with BB also ENVID,
- * RET, NOTIFY, ORCPT (RFC 3461) and BY (RFC 2852). A value that its standard
- * does not allow is left out. Addresses must have passed path_check().
+ * Parameters: with B SIZE (RFC 1870) and, if the mailer takes 8 bits and the
+ * message has such, BODY=8BITMIME (RFC 6152), with BB also ENVID, RET, NOTIFY,
+ *ORCPT (RFC 3461) and BY (RFC 2852). A value that its standard does not allow
+ *is left out. Addresses must have passed path_check().
  */
 #ifndef SMTA_BSMTP_H
 #define SMTA_BSMTP_H

@@ -61,17 +61,29 @@ static void test_B_gives_the_size(void **state)
 		    "DATA\nSubject: test\n\nbody\n.\n");
 }
 
+/* RFC 6152 3: only where there is something to say it of. */
 static void test_B_with_8_tells_8bitmime(void **state)
 {
+	struct stream_facts f = make_facts();
+	const char *want = "MAIL FROM:<sender@example.org> SIZE=198\n"
+			   "RCPT TO:<user1@example.com>\n"
+			   "DATA\nSubject: test\n\nbody\n.\n";
+
 	(void)state;
-	check_flags("Bn8", "body\n",
-		    "MAIL FROM:<sender@example.org> SIZE=198 BODY=8BITMIME\n"
-		    "RCPT TO:<user1@example.com>\n"
-		    "DATA\nSubject: test\n\nbody\n.\n");
-	check_flags("bn8", "body\n",
-		    "MAIL FROM:<sender@example.org>\n"
-		    "RCPT TO:<user1@example.com>\n"
-		    "DATA\nSubject: test\n\nbody\n.\n");
+	f.flags = flags_of("Bn8");
+	check(&f, "body\n", want);
+	f.sends_8bit = true;
+	check(&f, "gr\xc3\xbc\n",
+	      "MAIL FROM:<sender@example.org> SIZE=198 BODY=8BITMIME\n"
+	      "RCPT TO:<user1@example.com>\n"
+	      "DATA\nSubject: test\n\ngr\xc3\xbc\n.\n");
+	f.flags = flags_of("Bn");
+	check(&f, "body\n", want);
+	f.flags = flags_of("bn8");
+	check(&f, "body\n",
+	      "MAIL FROM:<sender@example.org>\n"
+	      "RCPT TO:<user1@example.com>\n"
+	      "DATA\nSubject: test\n\nbody\n.\n");
 }
 
 static void test_BB_gives_dsn_parameters(void **state)
@@ -82,7 +94,10 @@ static void test_BB_gives_dsn_parameters(void **state)
 	f.flags = flags_of("BBHmnR8");
 	f.rcpts = both;
 	f.n_rcpts = 2;
-	check(&f, "body\n",
+	f.sends_8bit = true;
+	check(&f,
+	      "b\xf6"
+	      "dy\n",
 	      "EHLO mail.example.org\r\n"
 	      "MAIL FROM:<sender@example.org> SIZE=198 BODY=8BITMIME "
 	      "ENVID=QQ314159 RET=HDRS\r\n"
@@ -92,7 +107,8 @@ static void test_BB_gives_dsn_parameters(void **state)
 	      "DATA\r\n"
 	      "Subject: test\r\n"
 	      "\r\n"
-	      "body\r\n"
+	      "b\xf6"
+	      "dy\r\n"
 	      ".\r\n"
 	      "QUIT\r\n");
 }

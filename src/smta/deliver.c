@@ -31,6 +31,7 @@ struct batch {
 	const size_t *rcpts;
 	size_t n;
 	const struct ctl_rcpt **ctl; /* the same, in full */
+	struct expand_argv args;
 };
 
 /* ---- facts ------------------------------------------------------------- */
@@ -46,6 +47,22 @@ static ssize_t read_body(void *context, size_t max, struct str *to,
 	return message_read(context, max, to, err);
 }
 
+static void rewind_body(void *context)
+{
+	message_rewind(context);
+}
+
+static struct content_wish wish_of(const struct deliver *d)
+{
+	return (struct content_wish){
+		.flags = d->mailer->flags,
+		.keeps_headers = d->options->keep_8bit_headers,
+		.is_narrow = d->options->narrow_qp,
+		.expand_tabs = d->mailer->expand_tabs,
+		.charset = d->mailer->charset,
+	};
+}
+
 /* The date of a From_ line: as ctime(3) writes it, local time. */
 static struct slice local_date(int64_t now, struct arena *a)
 {
@@ -59,10 +76,12 @@ static struct slice local_date(int64_t now, struct arena *a)
 					 "%a %b %e %H:%M:%S %Y", &tm)));
 }
 
-static struct stream_facts facts_of(const struct deliver *d,
-				    const struct batch *b, struct str *trace)
+static struct stream_facts facts_of(struct deliver *d, const struct batch *b,
+				    const struct content_plan *plan,
+				    struct str *trace)
 {
 	const struct ctl *ctl = &d->job->ctl;
+	uint64_t size = d->job->message.size + (uint64_t)plan->growth;
 	int64_t now = agent_options(d->agent)->wall_time();
 
 	return (struct stream_facts){
@@ -70,18 +89,21 @@ static struct stream_facts facts_of(const struct deliver *d,
 		.sender = b->ctl[0]->sender,
 		.rcpts = b->ctl,
 		.n_rcpts = b->n,
-		.header = b->ctl[0]->header->text,
+		.header = plan->mime.edits_header ? str_slice(&plan->header)
+						  : b->ctl[0]->header->text,
+		.plan = &plan->mime,
+		.sends_8bit = plan->sends_8bit,
 		.envid = ctl->envid,
 		.ret = ctl->ret,
 		.date = local_date(now, d->job->arena),
 		.host_name = slice_of(d->options->host_name),
-		.size = ctl_size_estimate(ctl, d->job->message.size),
+		.size = ctl_size_estimate(ctl, size),
 		.now = now,
 		.has_for_clause = d->mailer->has_for_clause,
 		.expand_tabs = d->mailer->expand_tabs,
 		.loop_guard = d->options->loop_guard,
-		.body = read_body,
-		.body_context = &d->job->message,
+		.body = content_read,
+		.body_context = &d->content,
 		.trace = trace,
 	};
 }
@@ -169,6 +191,17 @@ static void tell_arguments(const struct deliver *d,
 	str_done(&text);
 }
 
+/* -v: what is converted, and why, or why not. */
+static void tell_conversion(const struct deliver *d,
+			    const struct mime_plan *plan)
+{
+	agent_comment(d->agent, "cvt=%s (%s), header %s (%s)",
+		      mime_mode_word(plan->mode),
+		      mime_reason_word(plan->reason),
+		      plan->converts_headers ? "converted" : "kept",
+		      mime_reason_word(plan->header_reason));
+}
+
 /* -v: what stood before the body. */
 static void tell_trace(const struct deliver *d, const struct str *trace)
 {
@@ -217,35 +250,54 @@ static ssize_t next_piece(void *context, struct str *to, struct err *err)
 	return stream_next(context, to, err);
 }
 
-/* Runs the mailer once; fills *ret_run and adds to *output. */
-static void run_mailer(struct deliver *d, const struct batch *b,
-		       const struct expand_argv *args, struct str *output,
-		       struct proc_result *ret_run)
+/* Runs the mailer once, with what is planned for it. */
+static void run_planned(struct deliver *d, const struct batch *b,
+			const struct content_plan *plan, struct str *output,
+			struct proc_result *ret_run)
 {
 	const struct smta_mailer *m = d->mailer;
 	bool keep = m->flags & SMTA_KEEP_IDS;
 	struct str trace = STR_INIT;
 	struct stream_facts facts =
-	    facts_of(d, b, d->options->is_verbose ? &trace : NULL);
+	    facts_of(d, b, plan, d->options->is_verbose ? &trace : NULL);
 	struct proc_command command = {
 		.path = m->path,
-		.argv = args->argv,
+		.argv = b->args.argv,
 		.launcher = m->limits != NULL ? d->options->launcher : NULL,
 		.limits = m->limits,
 		.envp = environment_for(d, b->ctl[0]),
 		.ids = keep ? PROC_IDS_KEEP : PROC_IDS_REAL,
 		.timeout_ms = d->options->timeout * 1000,
 		.output_max = OUTPUT_MAX,
+		.ignored_signals = d->ignored_signals,
 	};
 	struct stream stream;
 
 	stream_begin(&stream, &facts);
-	message_rewind(&d->job->message);
 	agent_flush(d->agent); /* what is finished waits for no mailer */
 	proc_run(&command, next_piece, &stream, output, ret_run);
 	stream_done(&stream);
 	tell_trace(d, &trace);
 	str_done(&trace);
+}
+
+/* Plans and runs; fills *ret_run and adds to *output. */
+static void run_mailer(struct deliver *d, const struct batch *b,
+		       struct str *output, struct proc_result *ret_run)
+{
+	struct content_wish wish = wish_of(d);
+	struct content_plan plan;
+	struct proc_result failed = { .end = PROC_SOURCE_FAILED };
+
+	if (content_make_plan(&d->content, &wish, b->ctl[0]->header->text,
+			      &plan, &failed.err) < 0) {
+		*ret_run = failed;
+		return;
+	}
+	if (d->options->is_verbose)
+		tell_conversion(d, &plan.mime);
+	run_planned(d, b, &plan, output, ret_run);
+	content_plan_done(&plan);
 }
 
 static void settle_batch(struct deliver *d, const struct batch *b,
@@ -288,18 +340,17 @@ static void deliver_batch(struct deliver *d, const size_t *rcpts, size_t n)
 	struct arena *a = d->job->arena;
 	struct batch b = { .rcpts = rcpts, .n = n };
 	struct str output = STR_INIT;
-	struct expand_argv args;
 	struct proc_result run;
 	struct diag diag;
 
 	b.ctl = arena_array(a, n, sizeof(*b.ctl));
 	for (size_t i = 0; i < n; i++)
 		b.ctl[i] = ctl_of(d, rcpts[i]);
-	args = expand_for(d, b.ctl, n);
-	tell_nulls(d, &args);
+	b.args = expand_for(d, b.ctl, n);
+	tell_nulls(d, &b.args);
 	if (d->options->is_verbose)
-		tell_arguments(d, &args);
-	run_mailer(d, &b, &args, &output, &run);
+		tell_arguments(d, &b.args);
+	run_mailer(d, &b, &output, &run);
 	if (!split_batch(d, &b, &run)) {
 		tell_output(d, &output, &run);
 		tell_early_close(d, &run);
@@ -357,8 +408,15 @@ static void deliver_group(struct deliver *d, size_t first, size_t n)
 
 void deliver_job(struct deliver *d)
 {
+	struct message *m = &d->job->message;
+	struct content_source source = { .read = read_body,
+					 .rewind = rewind_body,
+					 .context = m,
+					 .size = message_body_size(m) };
 	size_t at = 0, n;
 
+	content_begin(&d->content, &source);
 	while ((n = agent_job_group(d->job, &at)) > 0)
 		deliver_group(d, at - n, n);
+	content_done(&d->content);
 }

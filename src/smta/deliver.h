@@ -5,6 +5,7 @@
 #define SMTA_DELIVER_H
 
 #include "agent/job.h"
+#include "smta/content.h"
 #include "smta/smta.h"
 
 struct deliver {
@@ -12,6 +13,8 @@ struct deliver {
 	const struct smta_options *options;
 	const struct smta_mailer *mailer;
 	struct agent_job *job;
+	uint64_t ignored_signals; /* of proc_ignored_signals() */
+	struct content content;	  /* the job's body */
 };
 
 /*

@@ -6,6 +6,8 @@
 #include "agent/job.h"
 #include "base/keyword.h"
 #include "base/log.h"
+#include "mime/charset.h"
+#include "proc/proc.h"
 #include "smta/deliver.h"
 #include "smta/expand.h"
 #include "smta/flags.h"
@@ -122,6 +124,21 @@ static bool is_tabs_kept(const struct zenv *z)
 	       !slice_eq(value, SLICE("0"));
 }
 
+/* DEFCHARSET, or nothing. */
+static struct slice default_charset(const struct zenv *z)
+{
+	struct slice value;
+
+	if (!zenv_get(z, "DEFCHARSET", &value) || value.len == 0)
+		return (struct slice){ 0 };
+	if (charset_is_name(value))
+		return value;
+	log_line(LOG_LEVEL_WARNING,
+		 "DEFCHARSET '%.*s' is no name of a character set",
+		 SLICE_ARG(value));
+	return (struct slice){ 0 };
+}
+
 int smta_setup(const struct smta_options *o, struct arena *a,
 	       struct smta_mailer *ret, struct err *err)
 {
@@ -143,6 +160,7 @@ int smta_setup(const struct smta_options *o, struct arena *a,
 	m.limits = limits_words(o, a);
 	m.expand_tabs = !is_tabs_kept(o->zenv);
 	m.has_for_clause = !zenv_get(o->zenv, "NORECEIVEDFORCLAUSE", &value);
+	m.charset = default_charset(o->zenv);
 	log_complaints(&complaints);
 	str_done(&complaints);
 	warn_of_dangers(o, &m);
@@ -189,7 +207,10 @@ static void do_job(struct deliver *d, const struct jobline *line,
 int smta_run(struct agent *agent, const struct smta_options *o,
 	     const struct smta_mailer *mailer)
 {
-	struct deliver d = { .agent = agent, .options = o, .mailer = mailer };
+	struct deliver d = { .agent = agent,
+			     .options = o,
+			     .mailer = mailer,
+			     .ignored_signals = proc_ignored_signals() };
 	struct current_host host = { .is_set = o->has_host };
 	struct jobline line = { .kind = JOBLINE_IGNORED };
 

@@ -11,11 +11,12 @@
 /* A mailer's entry, understood; what it borrows lives in the arena. */
 struct smta_mailer {
 	struct smconf_mailer entry;
-	unsigned flags;	     /* SMTA_..., those of -8 among them */
-	const char *path;    /* expanded and absolute */
-	char *const *limits; /* words for zlaunch, ending in NULL, or NULL */
-	bool expand_tabs;    /* RFC822TABS is not set, or 0 */
-	bool has_for_clause; /* NORECEIVEDFORCLAUSE is not set */
+	unsigned flags;	      /* SMTA_..., those of -8 among them */
+	const char *path;     /* expanded and absolute */
+	char *const *limits;  /* words for zlaunch, ending in NULL, or NULL */
+	bool expand_tabs;     /* RFC822TABS is not set, or 0 */
+	bool has_for_clause;  /* NORECEIVEDFORCLAUSE is not set */
+	struct slice charset; /* DEFCHARSET, or empty */
 };
 
 /*

@@ -246,6 +246,25 @@ static void strip_bit8(struct str *s)
 		s->p[i] = (char)(s->p[i] & 0x7f);
 }
 
+/* Takes what lies in s->chunk, or the end of the body. */
+static void add_piece(struct stream *s, bool is_last, struct str *to)
+{
+	struct str *piece = &s->chunk;
+
+	if (s->converts) {
+		piece = &s->converted;
+		str_clear(piece);
+		if (is_last)
+			convert_body_end(&s->convert, piece);
+		else
+			convert_body_push(&s->convert, str_slice(&s->chunk),
+					  piece);
+	}
+	if (has(s, SMTA_STRIP8))
+		strip_bit8(piece); /* before dots and "From " are sought */
+	wire_push(&s->wire, str_slice(piece), to);
+}
+
 static int add_body(struct stream *s, struct str *to, struct err *err)
 {
 	const struct stream_facts *f = s->facts;
@@ -255,14 +274,11 @@ static int add_body(struct stream *s, struct str *to, struct err *err)
 	n = f->body(f->body_context, STREAM_CHUNK, &s->chunk, err);
 	if (n < 0)
 		return -1;
-	if (n == 0) {
-		wire_end(&s->wire, to);
-		return 1;
-	}
-	if (has(s, SMTA_STRIP8))
-		strip_bit8(&s->chunk); /* before dots and "From " are sought */
-	wire_push(&s->wire, str_slice(&s->chunk), to);
-	return 0;
+	add_piece(s, n == 0, to);
+	if (n > 0)
+		return 0;
+	wire_end(&s->wire, to);
+	return 1;
 }
 
 static int add_end(struct stream *s, struct str *to, struct err *err)
@@ -293,12 +309,16 @@ void stream_begin(struct stream *s, const struct stream_facts *facts)
 {
 	*s = (struct stream){ .facts = facts, .header_rest = facts->header };
 	wire_begin(&s->wire, wire_flags(s) | WIRE_HEADER);
+	s->converts = facts->plan != NULL && facts->plan->mode != MIME_NONE;
+	if (s->converts)
+		convert_body_begin(&s->convert, facts->plan);
 }
 
 void stream_done(struct stream *s)
 {
 	str_done(&s->field);
 	str_done(&s->chunk);
+	str_done(&s->converted);
 	*s = (struct stream){ 0 };
 }
 

@@ -3,10 +3,11 @@
  *
  * In this order: the batched SMTP envelope (flags b, B), the From_ line
  * (unless n), Return-Path (P), Delivered-To (loop guard), the header with its
- * edits, the extra headers
- * (e, O), an empty line, the body, the end of the batch. All lines end alike:
- * LF, or CR LF with R. Where dots are doubled (X, b, B) they are in header and
- * body. Memory is constant whatever the size of the body.
+ * edits, the extra headers (e, O), an empty line, the body, the end of the
+ * batch. The body is converted as planned, then loses bit 8 (7), then gets
+ * '>' (E), dots and line ends. All lines end alike: LF, or CR LF with R. Where
+ * dots are doubled (X, b, B) they are in header and body. Memory is constant
+ * whatever the size of the body.
  *
  * The stream knows no file and no clock: all it needs is handed in.
  */
@@ -14,12 +15,16 @@
 #define SMTA_STREAM_H
 
 #include "base/err.h"
+#include "mime/convert.h"
 #include "mime/wire.h"
 #include "spool/ctl.h"
 
 #include <sys/types.h>
 
-/* Bytes of body read at once; a piece of stream is about as large. */
+/*
+ * Bytes of body read at once; a piece of stream is about as large, or three
+ * times that if it is made quoted-printable.
+ */
 enum { STREAM_CHUNK = 64 * 1024 };
 
 /*
@@ -35,7 +40,9 @@ struct stream_facts {
 	const struct ctl_sender *sender;
 	const struct ctl_rcpt *const *rcpts; /* of this run; at least one */
 	size_t n_rcpts;
-	struct slice header;	/* fields, each ended by LF */
+	struct slice header;	      /* fields, each ended by LF; converted */
+	const struct mime_plan *plan; /* for the body; NULL: as it is */
+	bool sends_8bit;	      /* header or body: for BODY= */
 	struct slice envid;	/* xtext as the control file has it, or empty */
 	enum ctl_ret ret;	/* RET= */
 	struct slice date;	/* "Sat Nov 21 20:35:16 2026", local time */
@@ -57,7 +64,9 @@ struct stream {
 	struct slice header_rest;
 	bool has_first_field;
 	struct wire wire;
-	struct str field, chunk;
+	bool converts;
+	struct convert_body convert;
+	struct str field, chunk, converted;
 };
 
 /* Begins at the first byte. */

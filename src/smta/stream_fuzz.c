@@ -1,6 +1,7 @@
 /*
- * stream_fuzz.c - any message with any flags: every chunking gives the same
- * stream, and a batch of SMTP read back gives the same envelope and content.
+ * stream_fuzz.c - any message with any flags, converted as planned: every
+ * chunking gives the same stream, a batch of SMTP read back gives the same
+ * envelope and content, and text that is encoded is 7-bit.
  *
  * Input, in lines: flag letters, sender, ENVID, ORCPT, recipient; then the
  * header up to the first empty line; the rest is the body.
@@ -8,11 +9,12 @@
 #include "smta/stream.h"
 
 #include "base/fuzz.h"
+#include "smta/content.h"
 #include "smta/flags.h"
 #include "smta/refuse.h"
 
 struct source {
-	struct slice rest;
+	struct slice body, rest;
 	size_t step;
 };
 
@@ -30,20 +32,48 @@ static ssize_t give_body(void *context, size_t max, struct str *to,
 	return (ssize_t)n;
 }
 
+static void rewind_body(void *context)
+{
+	struct source *s = context;
+
+	s->rest = s->body;
+}
+
 static void collect(const struct stream_facts *facts, struct slice body,
 		    size_t step, struct str *to)
 {
-	struct source source = { .rest = body, .step = step };
+	struct source source = { .body = body, .rest = body, .step = step };
+	struct content_source from = { .read = give_body,
+				       .rewind = rewind_body,
+				       .context = &source,
+				       .size = body.len };
+	struct content_wish wish = { .flags = facts->flags,
+				     .is_narrow = body.len % 2 == 0,
+				     .expand_tabs = facts->expand_tabs };
 	struct stream_facts f = *facts;
+	struct content_plan plan;
+	struct content content;
 	struct stream s;
 	struct err err;
 
-	f.body = give_body;
-	f.body_context = &source;
+	content_begin(&content, &from);
+	FUZZ_CHECK(content_make_plan(&content, &wish, f.header, &plan, &err) ==
+		   0);
+	if (plan.mime.edits_header)
+		f.header = str_slice(&plan.header);
+	f.plan = &plan.mime;
+	f.sends_8bit = plan.sends_8bit;
+	f.size = body.len + (uint64_t)plan.growth;
+	f.body = content_read;
+	f.body_context = &content;
 	stream_begin(&s, &f);
 	while (stream_next(&s, to, &err) > 0)
 		continue;
+	if (plan.mime.mode == MIME_QP || plan.mime.mode == MIME_UNKNOWN)
+		FUZZ_CHECK(!slice_has_8bit(str_slice(&s.converted)));
 	stream_done(&s);
+	content_plan_done(&plan);
+	content_done(&content);
 }
 
 /* Cuts a line off *rest that must end in `end`. */
