@@ -167,31 +167,17 @@ static int verify_ids(const struct ids *ids, struct err *err)
 	return 0;
 }
 
-/*
- * The kernel forgets the signal of the parent's death when ids change, so it
- * is asked for again, if the parent had.
- */
 static int set_ids(const struct launch_plan *p, const struct ids *ids,
 		   struct err *err)
 {
-	pid_t parent = getppid();
-	int death_signal = 0;
-
 	if (!ids->is_set)
 		return 0;
-	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
-		return fail_word(err, "user", p->user);
 	if (setgroups(ids->n_groups, ids->groups) < 0 ||
 	    setresgid(ids->gid, ids->gid, ids->gid) < 0)
 		return fail_word(err, "group", p->group);
 	if (setresuid(ids->uid, ids->uid, ids->uid) < 0)
 		return fail_word(err, "user", p->user);
-	if (verify_ids(ids, err) < 0)
-		return -1;
-	if (death_signal != 0 &&
-	    (prctl(PR_SET_PDEATHSIG, death_signal) < 0 || getppid() != parent))
-		return FAIL(err, "user: the parent is gone");
-	return 0;
+	return verify_ids(ids, err);
 }
 
 /* ---- where ------------------------------------------------------------- */
@@ -336,15 +322,28 @@ static int apply(const struct launch_plan *p, struct ids *ids,
 	return set_limit(RLIMIT_AS, "memory", &p->memory, err);
 }
 
+/*
+ * The kernel forgets which signal the parent's death is to send when ids or
+ * rights change, so it is asked for again; in between the parent may have
+ * died.
+ */
 int launch_apply(const struct launch_plan *plan, const char **ret_gap,
 		 struct err *err)
 {
 	struct ids ids = { .is_set = false };
 	const char *gap = NULL;
-	int r = apply(plan, &ids, &gap, err);
+	pid_t parent = getppid();
+	int death_signal = 0, r;
 
+	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
+		death_signal = 0;
+	r = apply(plan, &ids, &gap, err);
 	free(ids.groups);
-	if (r == 0)
-		*ret_gap = gap;
-	return r;
+	if (r < 0)
+		return -1;
+	if (death_signal != 0 &&
+	    (prctl(PR_SET_PDEATHSIG, death_signal) < 0 || getppid() != parent))
+		return FAIL(err, "the parent is gone");
+	*ret_gap = gap;
+	return 0;
 }

@@ -252,6 +252,7 @@ static void user_without_network(void)
 static void test_network_is_taken_away_from_a_user(void **state)
 {
 	(void)state;
+	need_namespaces(true);
 	as_ordinary_user(user_without_network);
 }
 
@@ -268,6 +269,7 @@ static void user_is_itself(void)
 static void test_user_without_network_is_who_it_was(void **state)
 {
 	(void)state;
+	need_namespaces(true);
 	as_ordinary_user(user_is_itself);
 }
 
@@ -275,6 +277,7 @@ static void test_network_is_taken_away_by_root(void **state)
 {
 	(void)state;
 	need_root();
+	need_namespaces(false);
 	check_network("cpu=60", 0);
 	check_network("no-network", ENETUNREACH);
 	check_script("no-network " AS_NOBODY, "id -u; wc -l </proc/net/dev",
@@ -434,8 +437,8 @@ static void test_no_new_privileges_are_had(void **state)
 		     "NoNewPrivs:\t1\n");
 }
 
-/* The kernel forgets the signal that is meant for it when ids change. */
-static void test_program_of_another_user_dies_with_us(void **state)
+/* Starts a program under these words; it must end when we are killed. */
+static void check_dies_with_us(const char *words, bool as_user)
 {
 	char name[] = "/tmp/launch_testXXXXXX", text[32] = "";
 	struct str script = STR_INIT;
@@ -443,8 +446,6 @@ static void test_program_of_another_user_dies_with_us(void **state)
 	struct pollfd end = { .events = POLLIN };
 	pid_t us;
 
-	(void)state;
-	need_root();
 	assert_int_equal(fchmod(fd, 0666), 0);
 	str_addf(&script, "echo $$ >%s; exec sleep 60", name);
 	fflush(stdout);
@@ -453,7 +454,10 @@ static void test_program_of_another_user_dies_with_us(void **state)
 	if (us == 0) {
 		struct ran r;
 
-		run_limited(AS_NOBODY, str_cstr(&script), &r);
+		if (as_user && (setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+				setresuid(NOBODY, NOBODY, NOBODY) < 0))
+			_exit(1);
+		run_limited(words, str_cstr(&script), &r);
 		_exit(0);
 	}
 	for (int i = 0; i < 500 && strchr(text, '\n') == NULL; i++) {
@@ -471,6 +475,22 @@ static void test_program_of_another_user_dies_with_us(void **state)
 	close(fd);
 	unlink(name);
 	str_done(&script);
+}
+
+/* The kernel forgets the signal that is meant for it when ids change. */
+static void test_program_of_another_user_dies_with_us(void **state)
+{
+	(void)state;
+	need_root();
+	check_dies_with_us(AS_NOBODY, false);
+}
+
+static void test_program_under_limits_dies_with_us(void **state)
+{
+	(void)state;
+	check_dies_with_us("cpu=60", false);
+	need_namespaces(true);
+	check_dies_with_us("no-network no-new-privileges", getuid() == 0);
 }
 
 int main(int argc, char **argv)
@@ -501,6 +521,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_unknown_users_and_groups_are_named),
 		cmocka_unit_test(test_no_new_privileges_are_had),
 		cmocka_unit_test(test_program_of_another_user_dies_with_us),
+		cmocka_unit_test(test_program_under_limits_dies_with_us),
 	};
 
 	test_launch_main(argc, argv);

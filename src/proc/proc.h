@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Whose ids the child runs under. */
@@ -39,8 +40,18 @@ struct proc_command {
 	enum proc_ids ids;
 	unsigned timeout_ms;	/* for everything together; 0: no limit */
 	unsigned kill_after_ms; /* between TERM and KILL; 0: 1000 */
-	size_t output_max;	/* bytes of output that are kept */
+	/* The signals that the caller ignores: bit s-1 for signal s. A caller
+	 * that runs many programs asks proc_ignored_signals() once. 0: all may
+	 * be ignored, and each is reset, at 60 system calls a run. */
+	uint64_t ignored_signals;
+	size_t output_max; /* bytes of output that are kept */
 };
+
+/*
+ * The signals that this process ignores now, for struct proc_command: a child
+ * would inherit that. Those of which it cannot be known are counted in.
+ */
+uint64_t proc_ignored_signals(void);
 
 /*
  * Where the child's standard input comes from: adds the next bytes to *to and

@@ -578,11 +578,28 @@ static void ignore_internal_signals(void)
 		assert_int_equal(syscall(SYS_rt_sigaction, s, act, NULL, 8), 0);
 }
 
+/* Whether the caller has asked which signals it ignores, or has not. */
+static void check_default_signals(uint64_t ignored)
+{
+	char *argv[] = { "cat", "/proc/self/status", NULL };
+	struct proc_command c = { .path = "/bin/cat",
+				  .argv = argv,
+				  .output_max = 10000,
+				  .ignored_signals = ignored };
+	struct outcome o;
+
+	run_command(c, (struct input){ 0 }, &o);
+	check_exit(&o, 0);
+	check_status(&o, "SigBlk:", "0000000000000000");
+	check_status(&o, "SigIgn:", "0000000000000000");
+	check_status(&o, "SigCgt:", "0000000000000000");
+	str_done(&o.output);
+}
+
 static void test_child_has_default_signals_none_blocked(void **state)
 {
 	struct sigaction act = { .sa_handler = ignore_it }, before;
 	sigset_t some, mask, after;
-	struct outcome o;
 
 	(void)state;
 	sigemptyset(&some);
@@ -593,11 +610,8 @@ static void test_child_has_default_signals_none_blocked(void **state)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGRTMIN + 1, SIG_IGN);
 	ignore_internal_signals();
-	run_teller("/bin/cat", "/proc/self/status", PROC_IDS_KEEP, &o);
-	check_exit(&o, 0);
-	check_status(&o, "SigBlk:", "0000000000000000");
-	check_status(&o, "SigIgn:", "0000000000000000");
-	check_status(&o, "SigCgt:", "0000000000000000");
+	check_default_signals(0);
+	check_default_signals(proc_ignored_signals());
 	/* and ours are as they were */
 	sigprocmask(SIG_SETMASK, &mask, &after);
 	assert_int_equal(sigismember(&after, SIGUSR1), 1);
@@ -606,7 +620,6 @@ static void test_child_has_default_signals_none_blocked(void **state)
 	assert_true(act.sa_handler == ignore_it);
 	assert_true(signal(SIGHUP, SIG_DFL) == SIG_IGN);
 	signal(SIGRTMIN + 1, SIG_DFL);
-	str_done(&o.output);
 }
 
 static void test_child_leads_a_process_group(void **state)

@@ -62,20 +62,38 @@ static void close_others(unsigned first)
 		close((int)fd);
 }
 
+static uint64_t signal_bit(int s)
+{
+	return UINT64_C(1) << (s - 1);
+}
+
+uint64_t proc_ignored_signals(void)
+{
+	struct sigaction act;
+	uint64_t set = 0;
+
+	for (int s = 1; s < _NSIG; s++)
+		if (sigaction(s, NULL, &act) < 0 || act.sa_handler == SIG_IGN)
+			set |= signal_bit(s);
+	return set;
+}
+
 /*
- * Default dispositions for all signals, then none blocked. By the bare system
- * call, since the C library would keep its two own ones (32, 33) as they are,
- * and they too may have come to us ignored. All zero is the default action,
- * no flags and an empty mask, in whatever order the kernel has them.
+ * Default dispositions for what is ignored (exec does it for what is caught),
+ * then none blocked. By the bare system call, since the C library would keep
+ * its two own ones (32, 33) as they are, and they too may have come to us
+ * ignored. All zero is the default action, no flags and an empty mask, in
+ * whatever order the kernel has them.
  */
-static void reset_signals(void)
+static void reset_signals(uint64_t ignored)
 {
 	static const uint64_t act[8];
 	const size_t set_size = (_NSIG - 1) / 8;
 	sigset_t none;
 
 	for (int s = 1; s < _NSIG; s++)
-		syscall(SYS_rt_sigaction, s, act, NULL, set_size);
+		if (ignored == 0 || (ignored & signal_bit(s)) != 0)
+			syscall(SYS_rt_sigaction, s, act, NULL, set_size);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -107,7 +125,7 @@ static _Noreturn void child_main(const struct launch *l)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != l->parent)
 		_exit(127); /* the parent died before the line above */
-	reset_signals();
+	reset_signals(l->command->ignored_signals);
 	l->failure->step = PROC_STEP_EXEC;
 	execve(l->path, l->argv, l->command->envp);
 failed:

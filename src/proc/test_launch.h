@@ -13,9 +13,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TEST_SELF "/proc/self/exe"
@@ -146,6 +150,38 @@ static inline void need_root(void)
 	if (getuid() == 0)
 		return;
 	print_message("# only root can change ids\n");
+	skip();
+}
+
+/* Skips, with a reason, what this kernel was built or told not to have. */
+static inline void need_landlock(void)
+{
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0)
+		return;
+	print_message("# no Landlock in this kernel: %s\n", strerror(errno));
+	skip();
+}
+
+static inline void need_namespaces(bool as_user)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (as_user && getuid() == 0 &&
+		    setresuid(NOBODY, NOBODY, NOBODY) < 0)
+			_exit(1);
+		_exit(unshare(CLONE_NEWNET | (as_user ? CLONE_NEWUSER : 0)) <
+		      0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status == 0)
+		return;
+	print_message("# no %s namespaces here\n",
+		      as_user ? "user" : "network");
 	skip();
 }
 
