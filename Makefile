@@ -184,8 +184,12 @@ bench: setup
 ci: setup
 	@tools/ci
 
-install: all
-	tools/install '$(B)/bin' '$(DESTDIR)' '$(PREFIX)' \
+# What is installed is built for it, unless BUILD says otherwise.
+INSTALLED := $(if $(filter command line,$(origin BUILD)),$(BUILD),release)
+install:
+	@$(MAKE) --no-print-directory BUILD=$(INSTALLED) \
+		B=build/$(INSTALLED) all
+	tools/install 'build/$(INSTALLED)/bin' '$(DESTDIR)' '$(PREFIX)' \
 		'$(AGENTS) $(HELPERS)' '$(TOOLS)'
 
 clean:

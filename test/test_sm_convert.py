@@ -70,7 +70,7 @@ def is_7bit(data):
     return all(c < 128 for c in data)
 
 
-# ---- 8-bit text for 7-bit mailers -------------------------------------------
+# ---- 8-bit text for 7-bit mailers ------------------------------------------
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "iso-8859-2", "windows-1250"])
@@ -184,7 +184,7 @@ def test_converted_message_is_made_for_each_recipient(box):
         assert read(data).get_content() == GERMAN
 
 
-# ---- 8-bit mailers -----------------------------------------------------------
+# ---- 8-bit mailers ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("flags,args", [("n8", []), ("n", ["-8"]),
@@ -201,7 +201,7 @@ def test_flag_8_alone_does_not_decode(box):
     assert got(box, "n8", header, body).endswith(b"\n\n" + body)
 
 
-# ---- decoding ----------------------------------------------------------------
+# ---- decoding ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("flags,args", [("n9", []), ("n", ["-8"]),
@@ -245,7 +245,7 @@ def test_there_and_back_again(box):
         assert back.split(b"\n\n", 1)[1] == text.encode()
 
 
-# ---- options -----------------------------------------------------------------
+# ---- options ----------------------------------------------------------------
 
 
 def test_option_Q_encodes_blanks_and_tabs(box):
@@ -283,7 +283,7 @@ def test_verbose_names_the_conversion_and_why(box, flags, header, body, said):
     assert lines == ["cvt=" + said]
 
 
-# ---- batched SMTP ------------------------------------------------------------
+# ---- batched SMTP -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("flags,body,is_8bit", [
@@ -300,7 +300,7 @@ def test_batch_tells_what_is_sent(box, flags, body, is_8bit):
     assert is_8bit == (not is_7bit(content))
 
 
-# ---- large -------------------------------------------------------------------
+# ---- large ------------------------------------------------------------------
 
 
 def test_memory_is_constant_when_a_large_body_is_encoded(box):
