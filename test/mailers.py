@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from zpost import Postoffice, to_text
+from zpost import Postoffice, is_sanitized, to_text
 
 # Keeps everything it is given. Answers as the files exit, say and sleep in
 # its folder tell it, so that a test can change its mind between two runs.
@@ -99,3 +99,15 @@ class Mailers:
         runs = self.runs
         assert len(runs) == 1, f"{len(runs)} runs"
         return runs[0]
+
+
+def lean_memory() -> tuple[dict, int]:
+    """
+    The environment in which memory is to be looked at, and how many KB a
+    program may take whatever the size of a message. With a sanitizer: without
+    its store of freed blocks.
+    """
+    if not is_sanitized():
+        return {}, 8 * 1024
+    return {"ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=0:"
+            "thread_local_quarantine_size_kb=0"}, 48 * 1024

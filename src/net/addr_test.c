@@ -323,6 +323,7 @@ static void test_hosts_are_compared_without_ports(void **state)
 	check_same(unix_of("/run/a"), unix_of("/run/a"), true);
 	check_same(unix_of("/run/a"), unix_of("/run/b"), false);
 	check_same(unix_of("/run/a"), addr_of("[192.0.2.1]"), false);
+	check_same(unix_of("/run/a"), addr_of("[IPv6:::1]"), false);
 }
 
 /*

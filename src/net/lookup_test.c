@@ -14,6 +14,10 @@
 static void print_all(const struct net_addr *addrs, size_t n, struct str *to)
 {
 	for (size_t i = 0; i < n; i++) {
+		bool is_v6 = addrs[i].u.any.sa_family == AF_INET6;
+
+		assert_int_equal(addrs[i].len, is_v6 ? sizeof(addrs[i].u.v6)
+						     : sizeof(addrs[i].u.v4));
 		net_addr_print(to, &addrs[i]);
 		str_addf(to, " %u\n", (unsigned)net_addr_port(&addrs[i]));
 	}

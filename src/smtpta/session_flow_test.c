@@ -29,16 +29,20 @@ static void test_silent_server_is_waited_for_no_longer_than_told(void **state)
 /* A byte now and then does not keep us for ever. */
 static void test_deadline_is_one_for_the_whole_reply(void **state)
 {
+	struct str script = STR_INIT;
 	int64_t begin = conn_now();
 	struct talk t;
 
 	(void)state;
-	talk_begin(&t, "A\nB:2\nZ:400\nB:2\nZ:400\nB:0\nZ:400\nB: \nZ:400\n"
-		       "B:h\nZ:400\nB:i\nZ:400\nS:\nW\n");
+	str_adds(&script, "A\nB:220 \n");
+	for (int i = 0; i < 40; i++)
+		str_adds(&script, "B:x\nZ:150\n");
+	talk_begin(&t, str_cstr(&script));
 	t.options.timeouts.cmd = 1;
 	assert_false(talk_open(&t));
 	assert_true(conn_now() - begin >= 1000);
-	assert_true(conn_now() - begin < 2300);
+	assert_true(conn_now() - begin < 5000);
+	str_done(&script);
 	talk_end(&t, "--\n");
 }
 
@@ -125,7 +129,7 @@ static void test_server_that_does_not_read_is_given_up(void **state)
 	assert_int_equal(send_message(&t, &d), SMTP_EVENT_RETURNED);
 	assert_true(slice_find_text(d->text, SLICE("write to remote blocked "
 						   "for 1 sec")) < d->text.len);
-	assert_true(conn_now() - begin < 3000);
+	assert_true(conn_now() - begin < 10000);
 	session_abandon(t.session, "test");
 	session_free(t.session);
 	server_end(&t.server);

@@ -13,8 +13,10 @@
  *	W	hears whatever comes until the connection ends
  *	X	closes the connection; what was not heard makes it a reset
  *	Z:MS	sleeps so many milliseconds
+ *	K:PATH	cuts a file to half its length
  *
- * A script that is not followed to its end fails the test. Everything heard,
+ * Once the client is gone, nothing more is said to it, nor slept. A script
+ * that is not followed to its end fails the test. Everything heard,
  * but for W, is kept; each A adds the line "--".
  */
 #ifndef SMTPTA_TEST_SERVER_H
@@ -40,6 +42,7 @@ struct server_talk {
 	int listener, fd, heard_fd;
 	struct str in;	/* heard and not used */
 	uint64_t chunk; /* bytes behind the last BDAT line */
+	bool is_gone;	/* the client: what it heard is its affair */
 	const char *step;
 };
 
@@ -113,15 +116,43 @@ static inline void server_accept(struct server_talk *t)
 {
 	fd_close(t->fd);
 	str_clear(&t->in);
+	t->is_gone = false;
 	t->fd = accept(t->listener, NULL, NULL);
 	if (t->fd < 0 || fd_write_all(t->heard_fd, SLICE("--\n")) < 0)
 		server_fail(t, "accept", SLICE(""));
 }
 
+static inline void server_say(struct server_talk *t, struct slice text)
+{
+	if (!t->is_gone && fd_write_all(t->fd, text) < 0)
+		t->is_gone = true;
+}
+
+static inline void server_sleep(struct server_talk *t, struct slice text)
+{
+	uint64_t ms;
+
+	if (!slice_uint(text, 60000, &ms))
+		server_fail(t, "bad time", text);
+	if (!t->is_gone)
+		usleep((useconds_t)ms * 1000);
+}
+
+static inline void server_cut(struct server_talk *t, struct slice text)
+{
+	struct str path = STR_INIT;
+	struct stat st;
+
+	str_add(&path, text);
+	if (stat(str_cstr(&path), &st) < 0 ||
+	    truncate(str_cstr(&path), st.st_size / 2) < 0)
+		server_fail(t, "cannot cut", text);
+	str_done(&path);
+}
+
 static inline void server_do(struct server_talk *t, struct slice text)
 {
 	struct str line = STR_INIT;
-	uint64_t ms = 0;
 
 	switch (*t->step) {
 	case 'A':
@@ -130,11 +161,10 @@ static inline void server_do(struct server_talk *t, struct slice text)
 	case 'S':
 		str_add(&line, text);
 		str_adds(&line, "\r\n");
-		/* The client may be gone; what it heard is its affair. */
-		(void)!write(t->fd, line.p, line.len);
+		server_say(t, str_slice(&line));
 		break;
 	case 'B':
-		(void)!write(t->fd, text.p, text.len);
+		server_say(t, text);
 		break;
 	case 'C':
 		server_command(t, text, &line);
@@ -158,9 +188,10 @@ static inline void server_do(struct server_talk *t, struct slice text)
 		t->fd = -1;
 		break;
 	case 'Z':
-		if (!slice_uint(text, 60000, &ms))
-			server_fail(t, "bad time", text);
-		usleep((useconds_t)ms * 1000);
+		server_sleep(t, text);
+		break;
+	case 'K':
+		server_cut(t, text);
 		break;
 	default:
 		server_fail(t, "unknown step", text);

@@ -1,0 +1,275 @@
+/*
+ * dial_test.c - connections that are made, refused, or never come about.
+ */
+#include "net/conn.h"
+
+#include "net/test_peer.h"
+
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The path of a UNIX socket in a directory of its own. */
+struct place {
+	char dir[32];
+	struct net_addr addr;
+};
+
+static void place_make(struct place *p)
+{
+	struct err err;
+	char path[64];
+
+	snprintf(p->dir, sizeof(p->dir), "/tmp/zpost-conn-XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	snprintf(path, sizeof(path), "%s/socket", p->dir);
+	assert_int_equal(net_unix_addr(slice_of(path), &p->addr, &err), 0);
+}
+
+static void place_remove(struct place *p)
+{
+	unlink(p->addr.u.local.sun_path);
+	assert_int_equal(rmdir(p->dir), 0);
+}
+
+static bool yes(void)
+{
+	return true;
+}
+
+static bool no(void)
+{
+	return false;
+}
+
+/* ---- dialing ------------------------------------------------------------ */
+
+static int option_of(int fd, int level, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+	return value;
+}
+
+static void test_tcp_connection_has_nodelay_and_keepalive(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	assert_int_equal(option_of(p.fd, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(option_of(p.fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(fcntl(p.fd, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(fcntl(p.fd, F_GETFD), FD_CLOEXEC);
+	pair_close(&p);
+	assert_int_equal(fcntl(p.fd, F_GETFD), -1);
+}
+
+static void test_both_ends_are_known(void **state)
+{
+	struct net_addr other = { .len = sizeof(other.u) };
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	assert_int_equal(getpeername(p.peer, &other.u.any, &other.len), 0);
+	assert_true(net_addr_same_host(conn_local(p.conn), &other));
+	assert_int_equal(net_addr_port(conn_local(p.conn)),
+			 net_addr_port(&other));
+	other.len = sizeof(other.u);
+	assert_int_equal(getsockname(p.peer, &other.u.any, &other.len), 0);
+	assert_int_equal(net_addr_port(conn_peer(p.conn)),
+			 net_addr_port(&other));
+	pair_close(&p);
+}
+
+/* Echoes through a connection at the given address. */
+static void check_talk(struct net_addr *addr)
+{
+	struct str got = STR_INIT;
+	struct pair p;
+	char c;
+
+	pair_make_at(&p, addr);
+	say(&p, "220 hi");
+	assert_int_equal(conn_read(p.conn, 100, &got, conn_now() + 5000),
+			 CONN_OK);
+	assert_slice_is(str_slice(&got), "220 hi");
+	assert_int_equal(conn_write(p.conn, SLICE("Q")), 1);
+	assert_int_equal(read(p.peer, &c, 1), 1);
+	assert_int_equal(c, 'Q');
+	str_done(&got);
+	pair_close(&p);
+}
+
+static void test_every_family_of_address_can_be_dialed(void **state)
+{
+	struct net_addr v4 = loopback("[127.0.0.1]");
+	struct net_addr v6 = loopback("[IPv6:::1]");
+	struct place p;
+
+	(void)state;
+	check_talk(&v4);
+	check_talk(&v6);
+	place_make(&p);
+	check_talk(&p.addr);
+	place_remove(&p);
+}
+
+/* Dials and expects an errno value, and no descriptor left open. */
+static void check_no_dial(const struct net_addr *addr, int64_t timeout_ms,
+			  bool (*should_stop)(void), int want)
+{
+	struct conn *c = NULL;
+	struct err err;
+	int before = dup(0), after;
+
+	fd_close(before);
+	assert_int_equal(conn_dial(addr, timeout_ms, should_stop, &c, &err),
+			 -1);
+	if (err.code != want)
+		fail_msg("%s", err.text);
+	assert_non_null(strstr(err.text, strerror(want)));
+	assert_null(c);
+	after = dup(0);
+	fd_close(after);
+	assert_int_equal(after, before);
+}
+
+static void test_closed_port_refuses(void **state)
+{
+	struct net_addr addr = loopback("[127.0.0.1]");
+	int fd;
+
+	(void)state;
+	fd = bind_to(&addr, -1);
+	check_no_dial(&addr, 5000, NULL, ECONNREFUSED);
+	fd_close(fd);
+}
+
+static void test_unix_socket_that_is_not_there_or_has_no_listener(void **state)
+{
+	struct place p;
+	int fd;
+
+	(void)state;
+	place_make(&p);
+	check_no_dial(&p.addr, 5000, NULL, ENOENT);
+	fd = bind_to(&p.addr, -1);
+	check_no_dial(&p.addr, 5000, NULL, ECONNREFUSED);
+	fd_close(fd);
+	check_no_dial(&p.addr, 5000, NULL, ECONNREFUSED);
+	place_remove(&p);
+}
+
+static void test_impossible_address_family_is_an_error(void **state)
+{
+	struct net_addr addr = { .len = sizeof(addr.u.any) };
+
+	(void)state;
+	addr.u.any.sa_family = AF_MAX;
+	check_no_dial(&addr, 5000, NULL, EAFNOSUPPORT);
+}
+
+/* A listener whose queue is full, and those that fill it. */
+struct crowd {
+	int listener, clients[64];
+	size_t n;
+};
+
+/* Fills the queue until a connection is not taken any more. */
+static void crowd_make(struct crowd *w, struct net_addr *addr)
+{
+	bool is_full = false;
+
+	w->listener = bind_to(addr, 0);
+	for (w->n = 0; !is_full && w->n < COUNT(w->clients); w->n++) {
+		int fd = socket(addr->u.any.sa_family,
+				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+		assert_true(fd >= 0);
+		w->clients[w->n] = fd;
+		if (connect(fd, &addr->u.any, addr->len) < 0)
+			is_full = errno == EAGAIN || poll(&p, 1, 100) == 0;
+	}
+	assert_true(is_full);
+}
+
+static void crowd_close(struct crowd *w)
+{
+	while (w->n > 0)
+		fd_close(w->clients[--w->n]);
+	fd_close(w->listener);
+}
+
+static void test_connect_ends_at_its_timeout(void **state)
+{
+	struct net_addr addr = loopback("[127.0.0.1]");
+	int64_t begin, took;
+	struct crowd w;
+
+	(void)state;
+	crowd_make(&w, &addr);
+	begin = conn_now();
+	check_no_dial(&addr, 300, NULL, ETIMEDOUT);
+	took = conn_now() - begin;
+	assert_true(took >= 300);
+	assert_true(took < 4000);
+	crowd_close(&w);
+}
+
+static void test_full_unix_socket_is_an_error_at_once(void **state)
+{
+	struct crowd w;
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	crowd_make(&w, &p.addr);
+	check_no_dial(&p.addr, 60000, NULL, EAGAIN);
+	crowd_close(&w);
+	place_remove(&p);
+}
+
+static void test_signal_ends_a_connect_if_we_are_to_stop(void **state)
+{
+	struct net_addr addr = loopback("[127.0.0.1]");
+	struct crowd w;
+
+	(void)state;
+	crowd_make(&w, &addr);
+	alarm_in(50);
+	check_no_dial(&addr, 60000, yes, EINTR);
+	assert_true(alarms > 0);
+	/* Any other signal is none of its business. */
+	alarms = 0;
+	check_no_dial(&addr, 300, no, ETIMEDOUT);
+	assert_true(alarms > 0);
+	alarms = 0;
+	check_no_dial(&addr, 300, NULL, ETIMEDOUT);
+	assert_true(alarms > 0);
+	alarm_off();
+	crowd_close(&w);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tcp_connection_has_nodelay_and_keepalive),
+		cmocka_unit_test(test_both_ends_are_known),
+		cmocka_unit_test(test_every_family_of_address_can_be_dialed),
+		cmocka_unit_test(test_closed_port_refuses),
+		cmocka_unit_test(
+		    test_unix_socket_that_is_not_there_or_has_no_listener),
+		cmocka_unit_test(test_impossible_address_family_is_an_error),
+		cmocka_unit_test(test_connect_ends_at_its_timeout),
+		cmocka_unit_test(test_full_unix_socket_is_an_error_at_once),
+		cmocka_unit_test(test_signal_ends_a_connect_if_we_are_to_stop),
+	};
+
+	return TEST_RUN(tests);
+}
