@@ -177,6 +177,7 @@ static int plan_clean(struct content *c, const struct content_wish *wish,
 	unsigned needs;
 
 	mime_label_read(&label, header);
+	p->is_untouchable = label.is_untouchable;
 	needs = mime_plan_needs(&label, &channel);
 	if (tells_size && channel.takes_8bit)
 		needs |= MIME_NEEDS_SCAN; /* for BODY= */

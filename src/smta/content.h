@@ -62,10 +62,11 @@ struct content_wish {
 /* What is to be sent. */
 struct content_plan {
 	struct mime_plan mime;
-	struct str header; /* converted, if mime.edits_header; else empty */
-	bool sends_8bit;   /* header or body, as they are sent */
-	int64_t growth;	   /* bytes of header and body sent more than there
-			    * are; 0 without flag B, which alone tells it */
+	struct str header;   /* converted, if mime.edits_header; else empty */
+	bool is_untouchable; /* signed, say: not even a TAB may change */
+	bool sends_8bit;     /* header or body, as they are sent */
+	int64_t growth;	     /* bytes of header and body sent more than there
+			      * are; 0 without flag B, which alone tells it */
 };
 
 /*

@@ -40,15 +40,21 @@ bool loop_is_closed(const struct ctl_rcpt *rcpt, struct slice host_name,
 		    struct arena *a, struct diag *ret)
 {
 	struct slice rest = rcpt->header->text, address;
-	struct str text = STR_INIT;
+	struct str text = STR_INIT, field = STR_INIT;
 	struct header_field f;
 	bool is_found = false;
 
 	loop_add_address(&text, rcpt, host_name);
 	address = str_slice(&text);
-	while (!is_found && header_next(&rest, &f))
+	while (!is_found && header_next(&rest, &f)) {
+		/* Cleaned before it is judged: a NUL must not hide a name. */
+		str_clear(&field);
+		header_add_clean(&field, f.all, false);
+		f = header_field_of(str_slice(&field));
 		is_found = header_is(&f, "Delivered-To") &&
 			   is_address(f.body, address);
+	}
+	str_done(&field);
 	if (is_found)
 		*ret = (struct diag){
 			.fate = FATE_FAILED,
