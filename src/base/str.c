@@ -86,6 +86,15 @@ void str_addu(struct str *s, uint64_t n)
 	str_add(s, slice_make(digits + i, sizeof(digits) - i));
 }
 
+/* Does a control of the C1 set, U+0080 to U+009F, end at byte i? */
+static bool is_c1(struct slice text, size_t i)
+{
+	unsigned char c = (unsigned char)text.p[i];
+
+	return i > 0 && c >= 0x80 && c <= 0x9f &&
+	       (unsigned char)text.p[i - 1] == 0xc2;
+}
+
 void str_add_clean(struct str *s, struct slice text, size_t max)
 {
 	if (text.len > max)
@@ -98,6 +107,8 @@ void str_add_clean(struct str *s, struct slice text, size_t max)
 			c = ' ';
 		else if ((unsigned char)c < 0x20 || c == 0x7f)
 			c = '?';
+		else if (is_c1(text, i))
+			s->p[s->len - 1] = c = '?'; /* a terminal obeys it */
 		s->p[s->len++] = c;
 	}
 	s->p[s->len] = '\0';

@@ -40,8 +40,9 @@ void str_addu(struct str *s, uint64_t n);
 
 /*
  * Adds text from outside, made harmless for logs and reports: TAB becomes a
- * blank, any other control byte and 0x7f become '?'. At most max bytes are
- * added (SIZE_MAX: no limit). Bytes above 0x7f pass as they are.
+ * blank, any other control byte, 0x7f, and both bytes of a C1 control in UTF-8
+ * become '?'. At most max bytes are added (SIZE_MAX: no limit). Other bytes
+ * above 0x7f pass as they are.
  */
 void str_add_clean(struct str *s, struct slice text, size_t max);
 

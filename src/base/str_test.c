@@ -67,6 +67,17 @@ static void test_every_way_of_adding_appends(void **state)
 	assert_int_equal(s.len + s.cap, 0);
 }
 
+/* U+009B begins a command to a terminal; U+00E9 and half a C1 do not. */
+static void test_c1_controls_are_made_harmless(void **state)
+{
+	struct str s = STR_INIT;
+
+	(void)state;
+	str_add_clean(&s, SLICE("a\302\233b\302\251\303\233\233"), SIZE_MAX);
+	assert_str_is(&s, "a??b\302\251\303\233\233");
+	str_done(&s);
+}
+
 static void test_numbers_are_printed_whole(void **state)
 {
 	static const struct {
@@ -204,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_zero_is_an_empty_string),
 		cmocka_unit_test(test_adding_nothing_gives_a_nul),
 		cmocka_unit_test(test_every_way_of_adding_appends),
+		cmocka_unit_test(test_c1_controls_are_made_harmless),
 		cmocka_unit_test(test_numbers_are_printed_whole),
 		cmocka_unit_test(test_string_grows_byte_by_byte),
 		cmocka_unit_test(test_reserved_room_does_not_move),
