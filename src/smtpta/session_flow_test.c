@@ -201,6 +201,28 @@ static void test_other_descriptor_is_seen_while_a_reply_is_awaited(void **state)
 	arena_free(a);
 }
 
+static void test_each_reply_has_a_deadline_of_its_own(void **state)
+{
+	const struct diag *d;
+	struct talk t;
+
+	(void)state;
+	/* All three commands lie there when the first reply is awaited. */
+	talk_begin(&t, SERVER_HELLO(
+			   "PIPELINING") "C:MAIL\nC:RCPT\nC:DATA\nZ:600\nS:250 "
+					 "ok\nZ:600\nS:250 "
+					 "ok\nZ:600\nS:354 go\nD\nZ:600\nS:250 "
+					 "in\n" SERVER_QUIT);
+	t.options.timeouts = (struct smtpta_timeouts){ 1, 1, 1, 1, 1 };
+	assert_true(talk_open(&t));
+	assert_int_equal(send_message(&t, &d), SMTP_EVENT_DONE);
+	assert_int_equal(d->fate, FATE_RELAYED);
+	session_free(t.session);
+	server_end(&t.server);
+	server_done(&t.server);
+	str_done(&t.host);
+}
+
 /* ---- the log ------------------------------------------------------------ */
 
 /* Takes the tags off a log's lines, which were tested elsewhere. */
@@ -373,6 +395,7 @@ int main(void)
 		    test_lost_connection_is_returned_with_its_cause),
 		cmocka_unit_test(
 		    test_other_descriptor_is_seen_while_a_reply_is_awaited),
+		cmocka_unit_test(test_each_reply_has_a_deadline_of_its_own),
 		cmocka_unit_test(test_dialogue_is_logged_without_content),
 		cmocka_unit_test(test_signal_ends_the_opening),
 		cmocka_unit_test(test_signal_gives_up_what_is_not_sent),

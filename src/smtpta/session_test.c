@@ -269,6 +269,19 @@ static void test_connection_that_ends_before_the_greeting(void **state)
 	talk_end(&t, "--\n");
 }
 
+/* What the server has not read makes its close a reset. */
+static void test_reset_is_told_with_its_cause(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, "A\nS:220 hi\nP\nX\nA\nS:220 hi\nP\nX\n");
+	check_failed(&t, FATE_DEFERRED_ALL, "4.4.2",
+		     "read from remote: Connection reset by peer while 1 "
+		     "response was missing");
+	talk_end(&t, "--\n--\n");
+}
+
 /* ---- EHLO and HELO ------------------------------------------------------ */
 
 static void test_ehlo_refused_for_good_is_followed_by_helo(void **state)
@@ -361,6 +374,7 @@ int main(void)
 		cmocka_unit_test(
 		    test_only_all_addresses_together_refuse_for_good),
 		cmocka_unit_test(test_connection_that_ends_before_the_greeting),
+		cmocka_unit_test(test_reset_is_told_with_its_cause),
 		cmocka_unit_test(
 		    test_ehlo_refused_for_good_is_followed_by_helo),
 		cmocka_unit_test(

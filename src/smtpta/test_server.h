@@ -10,6 +10,7 @@
  *	D	hears content up to its lone dot
  *	T	hears the chunk of the BDAT line heard last
  *	E	hears the end of the connection, and nothing before it
+ *	P	waits until there is something to be heard
  *	W	hears whatever comes until the connection ends
  *	X	closes the connection; what was not heard makes it a reset
  *	Z:MS	sleeps so many milliseconds
@@ -153,6 +154,7 @@ static inline void server_cut(struct server_talk *t, struct slice text)
 static inline void server_do(struct server_talk *t, struct slice text)
 {
 	struct str line = STR_INIT;
+	char c;
 
 	switch (*t->step) {
 	case 'A':
@@ -178,6 +180,9 @@ static inline void server_do(struct server_talk *t, struct slice text)
 	case 'E':
 		if (t->in.len > 0 || server_hear(t))
 			server_fail(t, "heard", str_slice(&t->in));
+		break;
+	case 'P':
+		(void)recv(t->fd, &c, 1, MSG_PEEK);
 		break;
 	case 'W':
 		while (server_hear(t))
