@@ -1,37 +1,16 @@
 /*
- * deliver.c - batches into the engine, its events into settled recipients.
+ * deliver.c - the engine's events into settled recipients.
  *
  * A batch whose connection is lost before its end was sent goes once more
  * over a new connection, at once.
  */
 #include "smtpta/deliver.h"
 
-#include "smtpta/envelope.h"
+#include "smtpta/deliver_internal.h"
 
 #include <string.h>
 
-enum {
-	TRIES_MAX = 2,
-	RCPT_MAX = 100,
-	RCPT_LIMIT_LEAST = 10,
-	RCPT_LIMIT_MOST = 100000
-};
-
-int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
-		 struct err *err)
-{
-	struct batch *b = t->owner;
-	struct flight *f = b->flight;
-
-	if (!b->has_content_begun) {
-		const struct ctl_rcpt *first = f->job.rcpts[b->rcpts[0]].ctl;
-
-		content_begin(&b->content, first->header->text, &f->body,
-			      needs_dots);
-		b->has_content_begun = true;
-	}
-	return content_fill(&b->content, sink, err);
-}
+enum { TRIES_MAX = 2 };
 
 /* ---- settling ---------------------------------------------------------- */
 
@@ -65,8 +44,8 @@ static const struct diag *with_host(const struct deliver *x,
 	return copy;
 }
 
-static void add_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
-			const struct diag *d)
+void deliver_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
+		     const struct diag *d)
 {
 	struct agent_job *job = &b->flight->job;
 
@@ -82,7 +61,7 @@ static void settle_batch(const struct deliver *x, struct batch *b)
 	b->n_outcomes = 0;
 }
 
-static bool has_outcome(const struct batch *b, size_t rcpt)
+bool deliver_has_outcome(const struct batch *b, size_t rcpt)
 {
 	for (size_t i = 0; i < b->n_outcomes; i++)
 		if (b->outcomes[i].rcpt == rcpt)
@@ -94,11 +73,11 @@ static bool has_outcome(const struct batch *b, size_t rcpt)
 }
 
 /* Settles a batch: those without an outcome get d (NULL: there are none). */
-static void end_batch(struct deliver *x, struct batch *b, const struct diag *d)
+void deliver_end_batch(struct deliver *x, struct batch *b, const struct diag *d)
 {
 	for (size_t i = 0; d != NULL && i < b->t.n_rcpts; i++)
-		if (!has_outcome(b, b->rcpts[i]))
-			add_outcome(x, b, b->rcpts[i], d);
+		if (!deliver_has_outcome(b, b->rcpts[i]))
+			deliver_outcome(x, b, b->rcpts[i], d);
 	settle_batch(x, b);
 	if (b->n_leftover > 0)
 		flight_add_batch(b->flight, b->leftover, b->n_leftover);
@@ -134,48 +113,13 @@ void deliver_unreachable(struct deliver *x, struct flight *f,
 	f->state = FLIGHT_OVER;
 }
 
-/* ---- adding ------------------------------------------------------------ */
-
-static const struct diag *too_large(struct deliver *x, struct batch *b,
-				    uint64_t size)
+void deliver_unsuited(struct deliver *x, struct batch *b,
+		      const struct diag *why)
 {
-	const struct caps *caps = smtp_caps(session_engine(x->session));
-	struct arena *a = b->t.arena;
-	struct diag *d;
-
-	if (!caps->size || caps->size_limit == 0 || size <= caps->size_limit)
-		return NULL;
-	d = ARENA_NEW(a, struct diag);
-	d->fate = FATE_FAILED;
-	d->reason = "too-large";
-	d->status =
-	    SLICE("5.3.4 (Message size exceeds limit given by remote system)");
-	d->diagnostic = arena_printf(
-	    a,
-	    "smtp; 552 (Current message size %llu exceeds limit given by the "
-	    "remote system: %llu)",
-	    (unsigned long long)size, (unsigned long long)caps->size_limit);
-	d->text = arena_printf(a, "\r\r%.*s",
-			       SLICE_ARG(slice_from(d->diagnostic, 6)));
-	return d;
+	deliver_end_batch(x, b, why);
 }
 
-static const struct diag *unreadable(struct deliver *x, struct batch *b)
-{
-	const struct caps *caps = smtp_caps(session_engine(x->session));
-	struct diag *d;
-	struct err err;
-
-	if (body_prepare(&b->flight->body, caps->eightbitmime, &err) == 0)
-		return NULL;
-	d = ARENA_NEW(b->t.arena, struct diag);
-	d->fate = FATE_DEFERRED;
-	d->reason = "message-unreadable";
-	d->status = SLICE("4.3.0 (message file cannot be read)");
-	d->diagnostic = SLICE("x-local; 400 (message file cannot be read)");
-	d->text = arena_printf(b->t.arena, "%s", err.text);
-	return d;
-}
+/* ---- events ------------------------------------------------------------- */
 
 /* Forgets the recipients that have their result. */
 static void keep_open_ones(struct batch *b)
@@ -185,93 +129,10 @@ static void keep_open_ones(struct batch *b)
 
 	for (size_t i = 0; i < b->t.n_rcpts; i++)
 		if (!rcpts[b->rcpts[i]].is_settled &&
-		    !has_outcome(b, b->rcpts[i]))
+		    !deliver_has_outcome(b, b->rcpts[i]))
 			b->rcpts[kept++] = b->rcpts[i];
 	b->t.n_rcpts = kept;
 }
-
-/* Room for the results of this try, in the job's arena. */
-static void make_room(struct batch *b)
-{
-	struct arena *a = b->t.arena;
-	size_t *leftover =
-	    arena_array(a, b->t.n_rcpts + b->n_leftover, sizeof(*leftover));
-
-	if (b->n_leftover > 0)
-		memcpy(leftover, b->leftover,
-		       b->n_leftover * sizeof(*leftover));
-	b->leftover = leftover;
-	b->outcomes = arena_array(a, b->t.n_rcpts, sizeof(*b->outcomes));
-}
-
-static void build_transaction(struct batch *b, uint64_t size)
-{
-	struct agent_job *job = &b->flight->job;
-	const struct ctl_rcpt *first = job->rcpts[b->rcpts[0]].ctl;
-
-	b->t.size = size;
-	b->t.progress = NULL;
-	b->t.is_8bit =
-	    b->flight->body.is_8bit || slice_has_8bit(first->header->text);
-	envelope_mail(&job->ctl, first->sender, &b->t);
-	b->t.rcpts = arena_array(job->arena, b->t.n_rcpts, sizeof(*b->t.rcpts));
-	for (size_t i = 0; i < b->t.n_rcpts; i++)
-		b->t.rcpts[i] =
-		    envelope_rcpt(job->rcpts[b->rcpts[i]].ctl, job->arena);
-	content_done(&b->content);
-	b->has_content_begun = false;
-}
-
-/* Recipients that may go in one transaction with this server. */
-static size_t rcpt_limit(const struct deliver *x)
-{
-	const struct caps *caps = smtp_caps(session_engine(x->session));
-	uint64_t limit = RCPT_MAX;
-
-	if (caps->rcpt_limit != 0)
-		limit = caps->rcpt_limit < RCPT_LIMIT_LEAST ? RCPT_LIMIT_LEAST
-							    : caps->rcpt_limit;
-	if (caps->rcptmax != 0 && caps->rcptmax < limit)
-		limit = caps->rcptmax; /* RFC 9422 4.2 */
-	if (limit > RCPT_LIMIT_MOST)
-		limit = RCPT_LIMIT_MOST;
-	if (x->rcpt_limit != 0 && x->rcpt_limit < limit)
-		limit = x->rcpt_limit;
-	return (size_t)limit;
-}
-
-static void add_batch(struct deliver *x, struct batch *b)
-{
-	const struct agent_job *job = &b->flight->job;
-	uint64_t size = ctl_size_estimate(&job->ctl, job->message.size);
-	const struct diag *why;
-	size_t limit = rcpt_limit(x);
-
-	if (b->t.n_rcpts > limit)
-		flight_split_batch(b, limit);
-	make_room(b);
-	why = too_large(x, b, size);
-	if (why == NULL)
-		why = unreadable(x, b);
-	if (why != NULL) {
-		end_batch(x, b, why);
-		return;
-	}
-	build_transaction(b, size);
-	b->state = BATCH_SENT;
-	smtp_add(session_engine(x->session), &b->t);
-}
-
-void deliver_add(struct deliver *x, struct flight *f)
-{
-	struct batch *b;
-
-	TAILQ_FOREACH (b, &f->batches, link)
-		if (b->state == BATCH_WAITING)
-			add_batch(x, b);
-}
-
-/* ---- events ------------------------------------------------------------- */
 
 static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 {
@@ -281,7 +142,7 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 	if (strcmp(ev->diag->reason, "rcpt-limit") == 0)
 		b->leftover[b->n_leftover++] = rcpt;
 	else
-		add_outcome(x, b, rcpt, ev->diag);
+		deliver_outcome(x, b, rcpt, ev->diag);
 	if (strcmp(ev->diag->reason, "outcome-unknown") == 0 ||
 	    strcmp(ev->diag->reason, "mail-out-of-sequence") == 0)
 		x->peer->no_window = true;
@@ -319,7 +180,7 @@ static void on_returned(struct deliver *x, const struct smtp_event *ev)
 	settle_batch(x, b);
 	keep_open_ones(b);
 	if (b->t.n_rcpts == 0 || b->tries >= TRIES_MAX || is_hopeless(reason))
-		end_batch(x, b, ev->diag);
+		deliver_end_batch(x, b, ev->diag);
 	else
 		b->state = BATCH_WAITING;
 }
@@ -336,7 +197,7 @@ void deliver_take_events(struct deliver *x)
 			break;
 		case SMTP_EVENT_DONE:
 			x->n_ended++;
-			end_batch(x, ev.transaction->owner, NULL);
+			deliver_end_batch(x, ev.transaction->owner, NULL);
 			break;
 		case SMTP_EVENT_RETURNED:
 			on_returned(x, &ev);
