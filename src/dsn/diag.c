@@ -31,6 +31,18 @@ static const struct fate_row *row_of(enum fate fate)
 	return &fates[fate];
 }
 
+struct diag *diag_copy(const struct diag *d, struct arena *a)
+{
+	struct diag *copy = ARENA_NEW(a, struct diag);
+
+	*copy = *d;
+	copy->status = arena_dup(a, d->status);
+	copy->diagnostic = arena_dup(a, d->diagnostic);
+	copy->remote_mta = arena_dup(a, d->remote_mta);
+	copy->text = arena_dup(a, d->text);
+	return copy;
+}
+
 bool fate_is_success(enum fate fate)
 {
 	return fate_class(fate) == 2;

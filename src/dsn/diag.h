@@ -39,6 +39,9 @@ struct diag {
 	bool dsn_handed_over;
 };
 
+/* A copy that borrows from nobody but a (and the program's `reason`). */
+struct diag *diag_copy(const struct diag *d, struct arena *a);
+
 /* Did the mail arrive? */
 bool fate_is_success(enum fate fate);
 

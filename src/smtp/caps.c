@@ -7,117 +7,106 @@
 
 #include "base/keyword.h"
 
-enum cap {
-	CAP_PIPELINING,
-	CAP_8BITMIME,
-	CAP_SMTPUTF8,
-	CAP_DSN,
-	CAP_ENHANCED,
-	CAP_CHUNKING,
-	CAP_BINARYMIME,
-	CAP_STARTTLS,
-	CAP_AUTH,
-	CAP_ETRN,
-	CAP_SIZE,
-	CAP_DELIVERBY,
-	CAP_RCPTLIMIT,
-	CAP_LIMITS
-};
+/* What RFC 9422 4 lets a limit be: one to six digits, not 0. */
+enum { LIMIT_MOST = 999999 };
 
+/* clang-format off */
 static const struct keyword caps_words[] = {
-	{ "PIPELINING", CAP_PIPELINING },
-	{ "8BITMIME", CAP_8BITMIME },
-	{ "SMTPUTF8", CAP_SMTPUTF8 },
-	{ "DSN", CAP_DSN },
-	{ "ENHANCEDSTATUSCODES", CAP_ENHANCED },
-	{ "CHUNKING", CAP_CHUNKING },
-	{ "BINARYMIME", CAP_BINARYMIME },
-	{ "STARTTLS", CAP_STARTTLS },
-	{ "AUTH", CAP_AUTH },
-	{ "ETRN", CAP_ETRN },
-	{ "SIZE", CAP_SIZE },
-	{ "DELIVERBY", CAP_DELIVERBY },
-	{ "X-RCPTLIMIT", CAP_RCPTLIMIT },
-	{ "LIMITS", CAP_LIMITS },
+	{ "PIPELINING", SMTP_EXT_PIPELINING },
+	{ "CHUNKING", SMTP_EXT_CHUNKING },
+	{ "8BITMIME", SMTP_EXT_8BITMIME },
+	{ "SMTPUTF8", SMTP_EXT_SMTPUTF8 },
+	{ "DSN", SMTP_EXT_DSN },
+	{ "SIZE", SMTP_EXT_SIZE },
+	{ "DELIVERBY", SMTP_EXT_DELIVERBY },
+	{ "BINARYMIME", SMTP_EXT_BINARYMIME },
+	{ "ENHANCEDSTATUSCODES", SMTP_EXT_ENHANCEDSTATUSCODES },
+	{ "STARTTLS", SMTP_EXT_STARTTLS },
+	{ "AUTH", SMTP_EXT_AUTH },
+	{ "ETRN", SMTP_EXT_ETRN },
+	{ "LIMITS", SMTP_EXT_LIMITS },
+	{ "X-RCPTLIMIT", SMTP_EXT_LIMITS }, /* the older way to say it */
 };
+/* clang-format on */
 
-static uint64_t number(struct slice text)
+/* The flag of one extension; NULL for LIMITS, which is but numbers. */
+static bool *flag_of(unsigned ext, struct caps *c)
 {
-	uint64_t n = 0;
-
-	return slice_uint(text, INT64_MAX, &n) ? n : 0;
+	switch ((enum smtp_ext)ext) {
+	case SMTP_EXT_PIPELINING:
+		return &c->pipelining;
+	case SMTP_EXT_CHUNKING:
+		return &c->chunking;
+	case SMTP_EXT_8BITMIME:
+		return &c->eightbitmime;
+	case SMTP_EXT_SMTPUTF8:
+		return &c->smtputf8;
+	case SMTP_EXT_DSN:
+		return &c->dsn;
+	case SMTP_EXT_SIZE:
+		return &c->size;
+	case SMTP_EXT_DELIVERBY:
+		return &c->deliverby;
+	case SMTP_EXT_BINARYMIME:
+		return &c->binarymime;
+	case SMTP_EXT_ENHANCEDSTATUSCODES:
+		return &c->enhancedstatuscodes;
+	case SMTP_EXT_STARTTLS:
+		return &c->starttls;
+	case SMTP_EXT_AUTH:
+		return &c->auth;
+	case SMTP_EXT_ETRN:
+		return &c->etrn;
+	case SMTP_EXT_LIMITS:
+	case SMTP_EXT_ALL:
+		break;
+	}
+	return NULL;
 }
 
-/* limit = name "=" value, blank between them (RFC 9422 4). */
+static uint64_t first_number(struct slice params)
+{
+	struct slice word;
+	uint64_t n = 0;
+
+	if (!slice_word(&params, &word) || !slice_uint(word, INT64_MAX, &n))
+		return 0;
+	return n;
+}
+
+/* Where the limit of a name is kept; NULL: not one we know. */
+static uint64_t *limit_of(struct slice name, struct caps *c)
+{
+	if (slice_eq_nocase(name, SLICE("MAILMAX")))
+		return &c->mailmax;
+	if (slice_eq_nocase(name, SLICE("RCPTMAX")))
+		return &c->rcptmax;
+	if (slice_eq_nocase(name, SLICE("RCPTDOMAINMAX")))
+		return &c->rcptdomainmax;
+	return NULL;
+}
+
+/*
+ *	limit = name [ "=" value ]	; RFC 9422 3
+ *
+ * What is malformed, out of range or unknown is passed over; of a limit that
+ * is said twice the smaller holds.
+ */
 static void read_limits(struct slice params, struct caps *ret)
 {
 	struct slice word;
 
 	while (slice_word(&params, &word)) {
 		size_t at = slice_find(word, '=');
-		struct slice name = slice_head(word, at);
-		uint64_t n = number(slice_from(word, at + 1));
+		uint64_t *limit = limit_of(slice_head(word, at), ret);
+		uint64_t n = 0;
 
-		if (slice_eq_nocase(name, SLICE("MAILMAX")))
-			ret->mailmax = n;
-		else if (slice_eq_nocase(name, SLICE("RCPTMAX")))
-			ret->rcptmax = n;
-		else if (slice_eq_nocase(name, SLICE("RCPTDOMAINMAX")))
-			ret->rcptdomainmax = n;
-	}
-}
-
-static void read_valued(enum cap cap, struct slice params, struct caps *ret)
-{
-	struct slice first = { 0 }, rest = params;
-
-	if (!slice_word(&rest, &first))
-		first = slice_make(NULL, 0);
-	switch (cap) {
-	case CAP_SIZE:
-		ret->size = true;
-		ret->size_limit = number(first);
-		break;
-	case CAP_DELIVERBY:
-		ret->deliverby = true;
-		ret->deliverby_min = number(first);
-		break;
-	case CAP_RCPTLIMIT:
-		ret->rcpt_limit = number(first);
-		break;
-	case CAP_LIMITS:
-		read_limits(params, ret);
-		break;
-	default:
-		break;
-	}
-}
-
-static bool *flag_of(enum cap cap, struct caps *c)
-{
-	switch (cap) {
-	case CAP_PIPELINING:
-		return &c->pipelining;
-	case CAP_8BITMIME:
-		return &c->eightbitmime;
-	case CAP_SMTPUTF8:
-		return &c->smtputf8;
-	case CAP_DSN:
-		return &c->dsn;
-	case CAP_ENHANCED:
-		return &c->enhancedstatuscodes;
-	case CAP_CHUNKING:
-		return &c->chunking;
-	case CAP_BINARYMIME:
-		return &c->binarymime;
-	case CAP_STARTTLS:
-		return &c->starttls;
-	case CAP_AUTH:
-		return &c->auth;
-	case CAP_ETRN:
-		return &c->etrn;
-	default:
-		return NULL;
+		if (limit == NULL ||
+		    !slice_uint(slice_from(word, at + 1), LIMIT_MOST, &n) ||
+		    n == 0)
+			continue;
+		if (*limit == 0 || n < *limit)
+			*limit = n;
 	}
 }
 
@@ -134,11 +123,17 @@ static void read_line(struct slice line, struct caps *ret)
 	row = keyword_find(caps_words, COUNT(caps_words), word);
 	if (row == NULL)
 		return;
-	flag = flag_of((enum cap)row->value, ret);
+	flag = flag_of((unsigned)row->value, ret);
 	if (flag != NULL)
 		*flag = true;
-	else
-		read_valued((enum cap)row->value, line, ret);
+	if (row->value == SMTP_EXT_SIZE)
+		ret->size_limit = first_number(line);
+	else if (row->value == SMTP_EXT_DELIVERBY)
+		ret->deliverby_min = first_number(line);
+	else if (row->value == SMTP_EXT_LIMITS && word.len == 6)
+		read_limits(line, ret);
+	else if (row->value == SMTP_EXT_LIMITS)
+		ret->rcpt_limit = first_number(line);
 }
 
 void caps_parse(struct slice reply_text, struct caps *ret)
@@ -152,4 +147,61 @@ void caps_parse(struct slice reply_text, struct caps *ret)
 			read_line(slice_from(line, 4), ret);
 		is_first = false;
 	}
+}
+
+void caps_mask(struct caps *c, unsigned ignored)
+{
+	if ((ignored & SMTP_EXT_CHUNKING) != 0)
+		ignored |= SMTP_EXT_BINARYMIME;
+	for (unsigned ext = 1; ext < SMTP_EXT_ALL; ext <<= 1) {
+		bool *flag = flag_of(ext, c);
+
+		if ((ignored & ext) != 0 && flag != NULL)
+			*flag = false;
+	}
+	if ((ignored & SMTP_EXT_SIZE) != 0)
+		c->size_limit = 0;
+	if ((ignored & SMTP_EXT_DELIVERBY) != 0)
+		c->deliverby_min = 0;
+	if ((ignored & SMTP_EXT_LIMITS) != 0)
+		c->rcpt_limit = c->mailmax = c->rcptmax = c->rcptdomainmax = 0;
+}
+
+unsigned caps_set(const struct caps *c)
+{
+	struct caps copy = *c;
+	unsigned set = 0;
+
+	for (unsigned ext = 1; ext < SMTP_EXT_ALL; ext <<= 1) {
+		const bool *flag = flag_of(ext, &copy);
+
+		if (flag != NULL && *flag)
+			set |= ext;
+	}
+	if (c->rcpt_limit + c->mailmax + c->rcptmax + c->rcptdomainmax > 0)
+		set |= SMTP_EXT_LIMITS;
+	return set;
+}
+
+void caps_print_set(struct str *to, unsigned set)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < COUNT(caps_words); i++) {
+		unsigned ext = (unsigned)caps_words[i].value;
+
+		if ((set & ext) == 0)
+			continue;
+		set &= ~ext;
+		str_addf(to, "%s%s", separator, caps_words[i].word);
+		separator = " ";
+	}
+}
+
+unsigned caps_ext_of(struct slice keyword)
+{
+	const struct keyword *row =
+	    keyword_find(caps_words, COUNT(caps_words), keyword);
+
+	return row != NULL ? (unsigned)row->value : 0;
 }

@@ -7,7 +7,28 @@
 #ifndef SMTP_CAPS_H
 #define SMTP_CAPS_H
 
-#include "base/slice.h"
+#include "base/str.h"
+
+/*
+ * The extensions, as bits of a set: what to leave alone with a server, what a
+ * refusal concerned. A set is kept in an unsigned.
+ */
+enum smtp_ext {
+	SMTP_EXT_PIPELINING = 1 << 0,
+	SMTP_EXT_CHUNKING = 1 << 1,
+	SMTP_EXT_8BITMIME = 1 << 2,
+	SMTP_EXT_SMTPUTF8 = 1 << 3,
+	SMTP_EXT_DSN = 1 << 4,
+	SMTP_EXT_SIZE = 1 << 5,
+	SMTP_EXT_DELIVERBY = 1 << 6,
+	SMTP_EXT_BINARYMIME = 1 << 7,
+	SMTP_EXT_ENHANCEDSTATUSCODES = 1 << 8,
+	SMTP_EXT_STARTTLS = 1 << 9,
+	SMTP_EXT_AUTH = 1 << 10,
+	SMTP_EXT_ETRN = 1 << 11,
+	SMTP_EXT_LIMITS = 1 << 12, /* and X-RCPTLIMIT */
+	SMTP_EXT_ALL = (1 << 13) - 1
+};
 
 struct caps {
 	bool is_extended;	  /* EHLO was accepted at all */
@@ -34,5 +55,23 @@ struct caps {
  * first line, the server's name, is not a keyword.
  */
 void caps_parse(struct slice reply_text, struct caps *ret);
+
+/*
+ * Takes a set of extensions off *c, parameters and all, as if they had never
+ * been offered; BINARYMIME goes with CHUNKING, without which it has no use.
+ */
+void caps_mask(struct caps *c, unsigned ignored);
+
+/* The set of extensions in *c. */
+unsigned caps_set(const struct caps *c);
+
+/* Adds the keywords of a set, in capitals, one blank between them. */
+void caps_print_set(struct str *to, unsigned set);
+
+/*
+ * The extension of a keyword, in any case, or 0 if there is none; LIMITS and
+ * X-RCPTLIMIT are one.
+ */
+unsigned caps_ext_of(struct slice keyword);
 
 #endif

@@ -31,7 +31,9 @@ static struct command *command_new(struct smtp_engine *e,
 		TAILQ_REMOVE(&e->spare, c, link);
 	else
 		c = mem_alloc(sizeof(*c));
-	*c = (struct command){ .kind = kind, .t = t, .replies = 1 };
+	*c = (struct command){
+		.kind = kind, .number = e->n_commands++, .t = t, .replies = 1
+	};
 	if (t != NULL)
 		t->progress->n_commands++;
 	return c;
@@ -100,24 +102,42 @@ static void drop_list(struct smtp_engine *e, struct command_list *list)
 
 /* ---- output and events ------------------------------------------------- */
 
-static void trace(const struct smtp_engine *e, char direction,
-		  struct slice lines)
+/* c may be NULL: what is heard belongs to nobody. */
+static void trace(const struct smtp_engine *e, const struct command *c,
+		  struct slice text, const struct reply *reply, char direction)
 {
-	struct slice line;
+	struct smtp_said said = {
+		.direction = direction,
+		.text = text,
+		.reply = reply,
+		.transaction = c != NULL ? c->t : NULL,
+		.command = c != NULL ? c->number : SMTP_NO_COMMAND,
+	};
 
-	if (e->config.trace == NULL)
+	if (e->config.trace != NULL)
+		e->config.trace(e->config.trace_context, &said);
+}
+
+/* What is lost with the connection: the beginning of a reply, or no reply. */
+static void trace_partial(const struct smtp_engine *e)
+{
+	struct str text = STR_INIT;
+
+	if (e->config.trace == NULL || !reply_is_partial(&e->parser))
 		return;
-	while (slice_cut(&lines, '\n', &line))
-		e->config.trace(e->config.trace_context, direction, line);
+	reply_partial(&e->parser, &text);
+	trace(e, TAILQ_FIRST(&e->waiting), str_slice(&text), NULL, 'r');
+	str_done(&text);
 }
 
 /* Puts a line into the output. Nothing in it may end it early. */
-void engine_put_line(struct smtp_engine *e, struct slice line)
+void engine_put_line(struct smtp_engine *e, const struct command *c,
+		     struct slice line)
 {
 	assert(!slice_has_control(line));
 	str_add(&e->out, line);
 	str_add(&e->out, SLICE("\r\n"));
-	trace(e, 'w', line);
+	trace(e, c, line, NULL, 'w');
 }
 
 /* Offset in the stream behind everything that was ever put into it. */
@@ -219,7 +239,7 @@ static bool may_send(const struct smtp_engine *e)
 	/* How many replies LMTP owes behind a refused chunk nobody says. */
 	if (e->config.is_lmtp && last->kind == CMD_BDAT)
 		return false;
-	return e->caps.pipelining && !e->config.no_pipelining &&
+	return e->caps.pipelining &&
 	       engine_steps[last->kind].may_be_followed;
 }
 
@@ -247,8 +267,7 @@ static void begin_transaction(struct smtp_engine *e)
 	TAILQ_INSERT_TAIL(&e->active, p, link);
 	e->n_active++;
 	p->begin_at = put_total(e);
-	p->is_chunked =
-	    e->caps.chunking && !e->config.no_chunking && !e->is_chunking_bad;
+	p->is_chunked = e->caps.chunking;
 	if (e->needs_rset || is_envelope_open(e))
 		engine_push(e, CMD_RSET, NULL);
 	e->needs_rset = false;
@@ -297,7 +316,7 @@ static void note_end(struct smtp_engine *e, struct command *c)
 
 static void queue_dot(struct smtp_engine *e, struct command *c)
 {
-	engine_put_line(e, SLICE("."));
+	engine_put_line(e, c, SLICE("."));
 	note_end(e, c);
 	TAILQ_INSERT_TAIL(&e->waiting, c, link);
 }
@@ -308,7 +327,7 @@ static void queue_chunk(struct smtp_engine *e, struct command *c)
 
 	p->data_command = arena_printf(c->t->arena, "BDAT %zu%s", e->chunk.len,
 				       c->is_last ? " LAST" : "");
-	engine_put_line(e, p->data_command);
+	engine_put_line(e, c, p->data_command);
 	str_add(&e->out, str_slice(&e->chunk));
 	str_clear(&e->chunk);
 	c->end = put_total(e);
@@ -480,7 +499,7 @@ static void on_reply(struct smtp_engine *e, const struct reply *r)
 	struct smtp_transaction *t;
 
 	e->n_replies++;
-	trace(e, 'r', r->text);
+	trace(e, c != NULL ? c : e->body, r->text, r, 'r');
 	if (c == NULL || e->sent_total < c->end) {
 		early_reply(e, c != NULL ? c : e->body, r);
 		return;
@@ -625,6 +644,7 @@ void smtp_lost(struct smtp_engine *e, const char *reason, const char *why)
 
 	if (e->state == ENGINE_CLOSED)
 		return;
+	trace_partial(e);
 	kept = explain_loss(e, why); /* why may lie in what is freed here */
 	e->lost_reason = reason;
 	e->lost_why = kept;
@@ -727,11 +747,17 @@ bool smtp_is_busy(const struct smtp_engine *e)
 	return !TAILQ_EMPTY(&e->queued) || !TAILQ_EMPTY(&e->active);
 }
 
-bool smtp_waits_for_bdat(const struct smtp_engine *e)
+bool smtp_is_used_up(const struct smtp_engine *e)
+{
+	(void)e;
+	return false;
+}
+
+unsigned smtp_suspects(const struct smtp_engine *e)
 {
 	const struct command *first = TAILQ_FIRST(&e->waiting);
 
-	return first != NULL && first->kind == CMD_BDAT;
+	return first != NULL && first->kind == CMD_BDAT ? SMTP_EXT_CHUNKING : 0;
 }
 
 bool smtp_has_unanswered_end(const struct smtp_engine *e)

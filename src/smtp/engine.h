@@ -27,12 +27,32 @@
 
 struct smtp_engine; /* opaque */
 
+/*
+ * Something said or heard, for logs and records; never content. Borrowed for
+ * the call.
+ */
+struct smtp_said {
+	char direction;	   /* 'w': we said it; 'r': we heard it */
+	struct slice text; /* without CRLF; lines of a reply have LF between */
+	/* 'r': the whole reply; NULL: a part of one, or what is none. */
+	const struct reply *reply;
+	/* Whose command it is, or is the reply to; NULL: the session's. */
+	const struct smtp_transaction *transaction;
+	/* Which command on this connection; SMTP_NO_COMMAND: heard unasked. */
+	uint64_t command;
+};
+
+#define SMTP_NO_COMMAND UINT64_MAX
+
 struct smtp_config {
 	bool is_lmtp;		    /* RFC 2033: LHLO, a reply per recipient */
 	bool no_esmtp;		    /* HELO only (never with LMTP) */
 	bool esmtp_only_if_greeted; /* EHLO only if the greeting has ESMTP */
-	bool no_pipelining;	    /* whatever the server offers */
-	bool no_chunking;	    /* DATA, whatever the server offers */
+	/*
+	 * A set of enum smtp_ext (caps.h): the server is spoken to as if it
+	 * did not offer these, and smtp_caps() does not show them.
+	 */
+	unsigned ignored;
 	struct slice helo_name;	    /* borrowed as long as the engine lives */
 	/*
 	 * Transactions that may be begun and not finished, at most; 0 is 1.
@@ -42,11 +62,32 @@ struct smtp_config {
 	/* Bytes that may be unanswered, about; 0: no limit. */
 	uint64_t window_bytes;
 	/*
-	 * Called with each line that is said ('w') and heard ('r'), never
-	 * with content; may be NULL. The line is borrowed for the call.
+	 * Called with each command when it is put into the output and each
+	 * reply when it is heard, before its event is given; may be NULL.
 	 */
-	void (*trace)(void *context, char direction, struct slice line);
+	void (*trace)(void *context, const struct smtp_said *said);
 	void *trace_context;
+	/*
+	 * Unix time in seconds; the engine has no clock. Asked for when a
+	 * MAIL with BY= is about to be sent; may be NULL if no transaction
+	 * has a smtp_by.
+	 */
+	int64_t (*wall_time)(void *context);
+	void *wall_time_context;
+};
+
+/*
+ * Deliver by (RFC 2852). Where DELIVERBY is offered, MAIL gets
+ * "BY=t;M[T]" with t = deadline - wall_time() at the moment it is put into
+ * the output, within nine digits; where it is not, nothing is said. With mode
+ * 'R' and t <= 0 nothing is sent at all: RETURNED, "deliver-by-expired".
+ * Whether the server's min-by-time can be kept the caller has to judge.
+ */
+struct smtp_by {
+	bool is_set;
+	int64_t deadline; /* Unix time, seconds */
+	char mode;	  /* 'R': return, 'N': notify */
+	bool trace;
 };
 
 struct smtp_rcpt {
@@ -62,6 +103,13 @@ struct smtp_transaction {
 	struct slice sender; /* without angle brackets; empty: <> */
 	uint64_t size;	     /* for SIZE=; 0: unknown */
 	bool is_8bit;	     /* content has bytes above 0x7f: BODY= */
+	/*
+	 * Adds SMTPUTF8 to MAIL (RFC 6531 3.4). Whoever adds the transaction
+	 * made sure that it is offered; if it is not (any more) when MAIL is
+	 * due, the transaction comes back as "parameter-refused".
+	 */
+	bool needs_smtputf8;
+	struct smtp_by by;
 	struct slice envid;  /* value of ENVID=; empty: none */
 	struct slice ret;    /* value of RET=; empty: none */
 	struct smtp_rcpt *rcpts;
@@ -79,6 +127,31 @@ enum smtp_event_kind {
 	SMTP_EVENT_CLOSED    /* close the connection; nothing follows */
 };
 
+/*
+ * Reasons of diags by which the caller has to act, apart from those that
+ * smtp_lost() was given:
+ *
+ * "rcpt-limit" (RCPT)
+ *	The server takes no more recipients in this transaction: this one
+ *	goes in the next.
+ * "parameter-refused" (RETURNED; RCPT: only that recipient)
+ *	The server offers the event's `extensions` and refused a parameter of
+ *	theirs. They are taken off smtp_caps() for the rest of the connection.
+ *	Judge again by the caps and add it once more: no loop, as a set can
+ *	only shrink. A transaction not begun comes back so too, if its content
+ *	or addresses relied on an extension that was lost since it was added.
+ * "chunking-refused" (RETURNED)
+ *	BDAT is not known after all; the next goes with DATA.
+ * "mail-limit" (RETURNED, not begun)
+ *	The server's MAILMAX is used up: another connection. See
+ *	smtp_is_used_up().
+ * "deliver-by-expired" (RETURNED, not begun)
+ *	The deadline has passed and the mode is R: it must not be sent.
+ * "message-unreadable", "connection-given-up" (RETURNED)
+ *	See smtp_body_failed().
+ * "outcome-unknown", "mail-out-of-sequence" (RCPT)
+ *	No window with this peer any more.
+ */
 struct smtp_event {
 	enum smtp_event_kind kind;
 	struct smtp_transaction *transaction;
@@ -88,6 +161,11 @@ struct smtp_event {
 	enum smtp_phase phase;	 /* FAILED: how far it came */
 	unsigned code;		 /* FAILED: of the refusal, 0 if none came */
 	bool was_begun;		 /* RETURNED: its MAIL had been sent */
+	/*
+	 * RETURNED and RCPT: extensions that this server offers and does not
+	 * keep (enum smtp_ext), to be remembered; 0: none.
+	 */
+	unsigned extensions;
 };
 
 /* What smtp_wants() asks for; a set. */
@@ -165,10 +243,13 @@ void smtp_body_failed(struct smtp_engine *e, const char *why);
 /* The next event, oldest first. */
 MUST_USE bool smtp_event(struct smtp_engine *e, struct smtp_event *ret);
 
-/* What the server offers; meaningful after READY. */
+/*
+ * What the server offers and the engine uses: without the ignored extensions,
+ * and without those it turned out not to keep. Meaningful after READY.
+ */
 const struct caps *smtp_caps(const struct smtp_engine *e);
 
-/* Could another transaction be begun now? */
+/* Could another transaction be begun now? Not once smtp_is_used_up(). */
 bool smtp_has_room(const struct smtp_engine *e);
 
 /* Replies heard so far: a deadline starts anew when this changes. */
@@ -178,10 +259,21 @@ uint64_t smtp_replies_heard(const struct smtp_engine *e);
 bool smtp_is_busy(const struct smtp_engine *e);
 
 /*
- * Is the reply to a BDAT the one that is awaited? If the server never gives
- * it, it had better be spoken to without CHUNKING.
+ * Has the server's MAILMAX (RFC 9422) been used up? Then nothing more is
+ * begun: what is queued or added comes back with the reason "mail-limit", and
+ * once nothing is under way the session is to be ended with smtp_quit().
  */
-bool smtp_waits_for_bdat(const struct smtp_engine *e);
+bool smtp_is_used_up(const struct smtp_engine *e);
+
+/*
+ * If the server fell silent, hung up or talked nonsense just now: which
+ * extensions it had better be spoken to without, as a set of enum smtp_ext.
+ * CHUNKING while the reply to a BDAT is the one that is awaited; PIPELINING
+ * while replies to a group of commands are missing, and no group was ever
+ * answered on this connection. Once the connection is closed: what was true
+ * when it was lost.
+ */
+unsigned smtp_suspects(const struct smtp_engine *e);
 
 /* Is an end of data sent and unanswered? */
 bool smtp_has_unanswered_end(const struct smtp_engine *e);
@@ -200,7 +292,8 @@ void smtp_probe(struct smtp_engine *e);
 
 /*
  * Says QUIT as soon as nothing is awaited any more; the reply is not waited
- * for: CLOSED comes once QUIT is written.
+ * for: CLOSED comes once QUIT is written. What is queued and not begun comes
+ * back at once.
  */
 void smtp_quit(struct smtp_engine *e);
 

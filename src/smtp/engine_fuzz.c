@@ -99,7 +99,7 @@ static void begin(struct run *r, uint8_t flags, uint8_t shape)
 		.is_lmtp = (flags & 1) != 0,
 		.no_esmtp = (flags & 2) != 0,
 		.esmtp_only_if_greeted = (flags & 4) != 0,
-		.no_pipelining = (flags & 8) != 0,
+		.ignored = (flags & 8) != 0 ? SMTP_EXT_PIPELINING : 0,
 		.window = 1 + ((unsigned)flags >> 4 & 3),
 		.helo_name = SLICE("client.example"),
 	};

@@ -30,6 +30,7 @@ enum command_kind {
 struct command {
 	TAILQ_ENTRY(command) link;
 	enum command_kind kind;
+	uint64_t number; /* the how manieth on this connection, for trace */
 	struct smtp_transaction *t; /* NULL for those of the session */
 	size_t rcpt;		    /* CMD_RCPT */
 	size_t replies;		    /* still to come */
@@ -86,7 +87,6 @@ struct smtp_engine {
 	struct command *body; /* the CMD_END or CMD_BDAT that is being filled */
 	struct str chunk;     /* of a CMD_BDAT */
 	unsigned window;      /* as it is now */
-	bool is_chunking_bad; /* offered, but not understood */
 	bool needs_rset, is_quit_sent;
 	bool is_draining;
 	bool is_used; /* a transaction has ended on this connection */
@@ -94,6 +94,7 @@ struct smtp_engine {
 	struct str out;
 	size_t out_taken;    /* bytes of out already sent */
 	uint64_t n_replies;  /* heard */
+	uint64_t n_commands; /* ever made */
 	uint64_t sent_total; /* bytes ever sent */
 	struct smtp_event *events;
 	size_t n_events, events_taken, events_cap;
@@ -118,7 +119,8 @@ struct command *engine_push(struct smtp_engine *e, enum command_kind kind,
 void engine_push_first(struct smtp_engine *e, enum command_kind kind,
 		       struct smtp_transaction *t);
 void engine_drop_unsent(struct smtp_engine *e, struct smtp_transaction *t);
-void engine_put_line(struct smtp_engine *e, struct slice line);
+void engine_put_line(struct smtp_engine *e, const struct command *c,
+		     struct slice line);
 void engine_tell(struct smtp_engine *e, struct smtp_event event);
 void engine_end_rcpt(struct smtp_engine *e, struct smtp_transaction *t,
 		     size_t rcpt, const struct diag *d);

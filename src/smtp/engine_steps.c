@@ -12,7 +12,7 @@
 
 static void print_verb(struct smtp_engine *e, struct command *c)
 {
-	engine_put_line(e, slice_of(engine_steps[c->kind].verb));
+	engine_put_line(e, c, slice_of(engine_steps[c->kind].verb));
 }
 
 static void print_hello(struct smtp_engine *e, struct command *c)
@@ -23,7 +23,7 @@ static void print_hello(struct smtp_engine *e, struct command *c)
 	str_adds(&line, is_lhlo ? "LHLO" : engine_steps[c->kind].verb);
 	str_addc(&line, ' ');
 	str_add(&line, e->config.helo_name);
-	engine_put_line(e, str_slice(&line));
+	engine_put_line(e, c, str_slice(&line));
 	str_done(&line);
 }
 
@@ -35,12 +35,12 @@ static void add_param(struct str *to, const char *name, struct slice value)
 	str_add(to, value);
 }
 
-static struct slice keep_command(struct smtp_engine *e, struct str *line,
-				 struct arena *a)
+static struct slice keep_command(struct smtp_engine *e, struct command *c,
+				 struct str *line)
 {
-	struct slice kept = arena_dup(a, str_slice(line));
+	struct slice kept = arena_dup(c->t->arena, str_slice(line));
 
-	engine_put_line(e, kept);
+	engine_put_line(e, c, kept);
 	str_done(line);
 	return kept;
 }
@@ -63,7 +63,7 @@ static void print_mail(struct smtp_engine *e, struct command *c)
 		add_param(&line, " ENVID=", t->envid);
 		add_param(&line, " RET=", t->ret);
 	}
-	t->progress->mail_command = keep_command(e, &line, t->arena);
+	t->progress->mail_command = keep_command(e, c, &line);
 }
 
 static void print_rcpt(struct smtp_engine *e, struct command *c)
@@ -78,8 +78,7 @@ static void print_rcpt(struct smtp_engine *e, struct command *c)
 		add_param(&line, " NOTIFY=", rcpt->notify);
 		add_param(&line, " ORCPT=", rcpt->orcpt);
 	}
-	c->t->progress->rcpts[c->rcpt].command =
-	    keep_command(e, &line, c->t->arena);
+	c->t->progress->rcpts[c->rcpt].command = keep_command(e, c, &line);
 }
 
 static void print_data(struct smtp_engine *e, struct command *c)
@@ -133,6 +132,7 @@ static void on_ehlo(struct smtp_engine *e, struct command *c,
 	(void)c;
 	if (outcome_is_yes(SMTP_PHASE_HELLO, r->code)) {
 		caps_parse(r->text, &e->caps);
+		caps_mask(&e->caps, e->config.ignored);
 		become_ready(e);
 	} else if (r->code >= 500 && r->code <= 599 && !e->config.is_lmtp &&
 		   r->code != 521) {
@@ -358,7 +358,7 @@ static void on_bdat(struct smtp_engine *e, struct command *c,
 		engine_drop_unsent(e, t);
 	}
 	if (has_accepted && is_bdat_unknown(r->code)) {
-		e->is_chunking_bad = true;
+		caps_mask(&e->caps, SMTP_EXT_CHUNKING);
 		p->returned = "chunking-refused";
 		p->returned_why =
 		    "remote offers CHUNKING but does not know BDAT";

@@ -283,7 +283,7 @@ static void set_config(struct play *p, struct slice words)
 		else if (slice_eq(word, SLICE("no-esmtp")))
 			p->config.no_esmtp = true;
 		else if (slice_eq(word, SLICE("no-pipelining")))
-			p->config.no_pipelining = true;
+			p->config.ignored |= SMTP_EXT_PIPELINING;
 		else if (slice_eq(word, SLICE("if-greeted")))
 			p->config.esmtp_only_if_greeted = true;
 		else if (slice_starts(word, SLICE("window=")))

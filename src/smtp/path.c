@@ -92,6 +92,13 @@ enum path_verdict path_check(struct slice address)
 	return slice_has_8bit(address) ? PATH_NEEDS_SMTPUTF8 : PATH_OK;
 }
 
+size_t path_local_length(struct slice address)
+{
+	if (address.len > 0 && address.p[0] == '"')
+		return quoted_length(address);
+	return slice_find_last(address, '@');
+}
+
 const char *path_verdict_text(enum path_verdict verdict)
 {
 	switch (verdict) {

@@ -26,6 +26,9 @@ enum { PATH_MAX_BYTES = 254, PATH_DOMAIN_MAX = 255 };
 /* Judges an address as it stands between '<' and '>'. */
 enum path_verdict path_check(struct slice address);
 
+/* Length of the local part of an address that is PATH_OK or needs SMTPUTF8. */
+size_t path_local_length(struct slice address);
+
 /* A verdict in words, for reports: "address is too long". */
 const char *path_verdict_text(enum path_verdict verdict);
 

@@ -22,6 +22,16 @@ bool reply_is_partial(const struct reply_parser *p)
 	return p->line.len > 0 || (p->n_lines > 0 && !p->is_done);
 }
 
+void reply_partial(const struct reply_parser *p, struct str *to)
+{
+	if (p->is_done)
+		return;
+	str_add(to, str_slice(&p->text));
+	if (p->text.len > 0 && p->line.len > 0)
+		str_addc(to, '\n');
+	str_add(to, str_slice(&p->line));
+}
+
 static void restart(struct reply_parser *p)
 {
 	str_clear(&p->text);
@@ -125,9 +135,12 @@ enum parse reply_feed(struct reply_parser *p, struct slice *in,
 		if (p->line.len > 0)
 			line = str_slice(&p->line);
 		verdict = take_line(p, line, err);
-		str_clear(&p->line);
-		if (verdict == PARSE_BAD)
+		if (verdict == PARSE_BAD) {
+			if (p->line.len == 0)
+				str_add(&p->line, line);
 			return PARSE_BAD;
+		}
+		str_clear(&p->line);
 		if (verdict == PARSE_DONE) {
 			p->is_done = true;
 			fill(p, ret);

@@ -42,6 +42,12 @@ void reply_done(struct reply_parser *p);
 bool reply_is_partial(const struct reply_parser *p);
 
 /*
+ * Adds what was fed of a reply that is not whole, or, after PARSE_BAD, up to
+ * the line that is wrong: lines with LF between them.
+ */
+void reply_partial(const struct reply_parser *p, struct str *to);
+
+/*
  * Consumes *in up to the end of one reply. PARSE_DONE fills *ret; PARSE_MORE
  * means that all input is used up; after PARSE_BAD (not a reply, lines that
  * disagree, a limit) the parser is of no further use.

@@ -61,15 +61,97 @@ static void settle_batch(const struct deliver *x, struct batch *b)
 	b->n_outcomes = 0;
 }
 
+static bool is_among(const size_t *rcpts, size_t n, size_t rcpt)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rcpts[i] == rcpt)
+			return true;
+	return false;
+}
+
 bool deliver_has_outcome(const struct batch *b, size_t rcpt)
 {
 	for (size_t i = 0; i < b->n_outcomes; i++)
 		if (b->outcomes[i].rcpt == rcpt)
 			return true;
-	for (size_t i = 0; i < b->n_leftover; i++)
-		if (b->leftover[i] == rcpt)
-			return true;
-	return false;
+	return is_among(b->leftover, b->n_leftover, rcpt) ||
+	       is_among(b->postponed, b->n_postponed, rcpt);
+}
+
+static size_t *make_list(struct batch *b, const size_t *old, size_t n)
+{
+	size_t *list = arena_array(b->t.arena, b->t.n_rcpts + n, sizeof(*list));
+
+	if (n > 0)
+		memcpy(list, old, n * sizeof(*list));
+	return list;
+}
+
+void deliver_make_room(struct batch *b)
+{
+	b->leftover = make_list(b, b->leftover, b->n_leftover);
+	b->postponed = make_list(b, b->postponed, b->n_postponed);
+	b->outcomes =
+	    arena_array(b->t.arena, b->t.n_rcpts, sizeof(*b->outcomes));
+}
+
+/* ---- other hosts -------------------------------------------------------- */
+
+bool deliver_suits(const struct deliver *x, const struct batch *b)
+{
+	size_t n;
+	const struct net_addr *passed = session_passed(x->session, &n);
+
+	if (session_is_detour(x->session) && b->tried.n == 0)
+		return false;
+	return n == 0 || !tried_has(&b->tried, &passed[n - 1]);
+}
+
+/* Is there another host that may be asked to take it in this attempt? */
+static bool may_go_on(const struct deliver *x, const struct batch *b)
+{
+	return b->tried.n_hosts + 1 < TRIED_HOSTS_MAX &&
+	       !agent_is_interrupted() &&
+	       session_has_next(x->session, &b->tried);
+}
+
+/* The next host, not this one and none before it, is to be asked. */
+static void go_on(const struct deliver *x, struct batch *b)
+{
+	size_t n;
+	const struct net_addr *passed = session_passed(x->session, &n);
+
+	tried_add(&b->tried, passed, n, b->t.arena);
+	b->tried.saw_outage |= session_saw_outage(x->session);
+	b->tries = 0;
+	b->state = BATCH_WAITING;
+}
+
+/* Keeps what this host said, in case no other says anything. */
+static void note_earlier(const struct deliver *x, struct batch *b, size_t rcpt,
+			 const struct diag *d)
+{
+	struct flight *f = b->flight;
+	struct diag *copy = diag_copy(d, f->job.arena);
+
+	if (f->earlier == NULL)
+		f->earlier = arena_array(f->job.arena, f->job.n_rcpts,
+					 sizeof(*f->earlier));
+	if (copy->remote_mta.len == 0)
+		copy->remote_mta =
+		    arena_dup(f->job.arena, session_remote_mta(x->session));
+	f->earlier[rcpt] = copy;
+}
+
+/* ---- ends ---------------------------------------------------------------- */
+
+/* A batch for recipients that go on to another transaction. */
+static struct batch *send_on(struct batch *b, size_t *rcpts, size_t n)
+{
+	struct batch *next = flight_add_batch(b->flight, rcpts, n);
+
+	next->tried = b->tried;
+	return next;
 }
 
 /* Settles a batch: those without an outcome get d (NULL: there are none). */
@@ -80,10 +162,60 @@ void deliver_end_batch(struct deliver *x, struct batch *b, const struct diag *d)
 			deliver_outcome(x, b, b->rcpts[i], d);
 	settle_batch(x, b);
 	if (b->n_leftover > 0)
-		flight_add_batch(b->flight, b->leftover, b->n_leftover);
-	if (b->n_leftover > 0 && b->n_leftover < b->t.n_rcpts)
+		send_on(b, b->leftover, b->n_leftover);
+	if (b->is_over_limit && b->n_leftover < b->t.n_rcpts)
 		x->rcpt_limit = b->t.n_rcpts - b->n_leftover;
+	if (b->n_postponed > 0)
+		go_on(x, send_on(b, b->postponed, b->n_postponed));
 	flight_end_batch(b);
+}
+
+/*
+ * What a recipient ends with when no further host can be asked: the last word
+ * of a host, or else `why`. That hosts cannot take it is final only if all of
+ * them could be asked.
+ */
+static const struct diag *last_word(const struct flight *f, size_t rcpt,
+				    bool saw_outage, const struct diag *why)
+{
+	const struct diag *said = f->earlier == NULL ? NULL : f->earlier[rcpt];
+	struct diag *d;
+
+	if (said == NULL)
+		return why;
+	if (said->fate != FATE_FAILED || !saw_outage)
+		return said;
+	d = diag_copy(said, f->job.arena);
+	d->fate = FATE_DEFERRED;
+	diag_fit_status(d, f->job.arena);
+	d->text = arena_printf(f->job.arena,
+			       "%.*s; another host of the destination is out "
+			       "of reach",
+			       SLICE_ARG(said->text));
+	return d;
+}
+
+void deliver_no_further(struct deliver *x, struct batch *b,
+			const struct diag *why)
+{
+	deliver_make_room(b);
+	for (size_t i = 0; i < b->t.n_rcpts; i++)
+		deliver_outcome(x, b, b->rcpts[i],
+				last_word(b->flight, b->rcpts[i],
+					  b->tried.saw_outage, why));
+	deliver_end_batch(x, b, NULL);
+}
+
+void deliver_unsuited(struct deliver *x, struct batch *b,
+		      const struct diag *why)
+{
+	bool has_next = may_go_on(x, b);
+
+	for (size_t i = 0; i < b->t.n_rcpts; i++)
+		note_earlier(x, b, b->rcpts[i], why);
+	go_on(x, b);
+	if (!has_next)
+		deliver_no_further(x, b, why);
 }
 
 void deliver_unreachable(struct deliver *x, struct flight *f,
@@ -103,6 +235,7 @@ void deliver_unreachable(struct deliver *x, struct flight *f,
 
 		if (job->rcpts[i].is_settled)
 			continue;
+		d = last_word(f, i, true, d);
 		log_diag(x, job, i, d);
 		outcomes[n++] = (struct agent_outcome){ .rcpt = i, .diag = d };
 	}
@@ -111,12 +244,6 @@ void deliver_unreachable(struct deliver *x, struct flight *f,
 		if (b->state != BATCH_OVER)
 			flight_end_batch(b);
 	f->state = FLIGHT_OVER;
-}
-
-void deliver_unsuited(struct deliver *x, struct batch *b,
-		      const struct diag *why)
-{
-	deliver_end_batch(x, b, why);
 }
 
 /* ---- events ------------------------------------------------------------- */
@@ -134,18 +261,40 @@ static void keep_open_ones(struct batch *b)
 	b->t.n_rcpts = kept;
 }
 
+static bool reason_is(const struct diag *d, const char *reason)
+{
+	return strcmp(d->reason, reason) == 0;
+}
+
+/*
+ * Did the host refuse for now, so that another one may be asked? Not one that
+ * wants to be asked again itself, nor one that may have taken the message.
+ */
+static bool is_put_off(const struct diag *d)
+{
+	return (d->fate == FATE_DEFERRED || d->fate == FATE_DEFERRED_BACK) &&
+	       (reason_is(d, "mail-refused") || reason_is(d, "rcpt-refused") ||
+		reason_is(d, "data-refused") ||
+		reason_is(d, "content-refused"));
+}
+
 static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 {
 	struct batch *b = ev->transaction->owner;
 	size_t rcpt = b->rcpts[ev->rcpt];
 
-	if (strcmp(ev->diag->reason, "rcpt-limit") == 0)
-		b->leftover[b->n_leftover++] = rcpt;
-	else
-		deliver_outcome(x, b, rcpt, ev->diag);
-	if (strcmp(ev->diag->reason, "outcome-unknown") == 0 ||
-	    strcmp(ev->diag->reason, "mail-out-of-sequence") == 0)
+	if (reason_is(ev->diag, "outcome-unknown") ||
+	    reason_is(ev->diag, "mail-out-of-sequence"))
 		x->peer->no_window = true;
+	if (reason_is(ev->diag, "rcpt-limit")) {
+		b->leftover[b->n_leftover++] = rcpt;
+		b->is_over_limit = true;
+	} else if (is_put_off(ev->diag) && may_go_on(x, b)) {
+		note_earlier(x, b, rcpt, ev->diag);
+		b->postponed[b->n_postponed++] = rcpt;
+	} else {
+		deliver_outcome(x, b, rcpt, ev->diag);
+	}
 }
 
 /*
@@ -179,8 +328,10 @@ static void on_returned(struct deliver *x, const struct smtp_event *ev)
 		b->tries++;
 	settle_batch(x, b);
 	keep_open_ones(b);
-	if (b->t.n_rcpts == 0 || b->tries >= TRIES_MAX || is_hopeless(reason))
+	if (b->t.n_rcpts == 0 || is_hopeless(reason))
 		deliver_end_batch(x, b, ev->diag);
+	else if (b->tries >= TRIES_MAX)
+		deliver_unsuited(x, b, ev->diag);
 	else
 		b->state = BATCH_WAITING;
 }

@@ -23,10 +23,23 @@ struct deliver {
 };
 
 /*
- * Gives every waiting batch of a flight to the open session's engine; one
- * that must not or cannot be sent there is settled instead.
+ * Gives every waiting batch of a flight that suits the open session to its
+ * engine; one that must not or cannot be sent there is settled instead.
  */
 void deliver_add(struct deliver *x, struct flight *f);
+
+/*
+ * May a batch go over the open session? Not to a host that it has been to;
+ * and to a further host only if it has been to those before.
+ */
+bool deliver_suits(const struct deliver *x, const struct batch *b);
+
+/*
+ * Settles a waiting batch for which no further host can be reached: with the
+ * last word of a host that it has been to, or with `why`.
+ */
+void deliver_no_further(struct deliver *x, struct batch *b,
+			const struct diag *why);
 
 /*
  * Takes every event of the open session's engine. The connection may be gone
@@ -37,7 +50,8 @@ void deliver_take_events(struct deliver *x);
 /*
  * Settles every open recipient of a flight whose host cannot be spoken to:
  * the first gets `why` as it is if is_first, the others a plain deferral with
- * the same text. A permanent `why` goes to all.
+ * the same text. A permanent `why` goes to all. Recipients whom another host
+ * of the destination has put off keep what that said.
  */
 void deliver_unreachable(struct deliver *x, struct flight *f,
 			 const struct diag *why, bool is_first);

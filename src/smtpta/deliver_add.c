@@ -68,20 +68,6 @@ static const struct diag *unreadable(struct deliver *x, struct batch *b)
 	return d;
 }
 
-/* Room for the results of this try, in the job's arena. */
-static void make_room(struct batch *b)
-{
-	struct arena *a = b->t.arena;
-	size_t *leftover =
-	    arena_array(a, b->t.n_rcpts + b->n_leftover, sizeof(*leftover));
-
-	if (b->n_leftover > 0)
-		memcpy(leftover, b->leftover,
-		       b->n_leftover * sizeof(*leftover));
-	b->leftover = leftover;
-	b->outcomes = arena_array(a, b->t.n_rcpts, sizeof(*b->outcomes));
-}
-
 static void build_transaction(struct batch *b, uint64_t size)
 {
 	struct agent_job *job = &b->flight->job;
@@ -127,7 +113,7 @@ static void add_batch(struct deliver *x, struct batch *b)
 
 	if (b->t.n_rcpts > limit)
 		flight_split_batch(b, limit);
-	make_room(b);
+	deliver_make_room(b);
 	why = too_large(x, b, size);
 	if (why == NULL)
 		why = unreadable(x, b);
@@ -145,6 +131,6 @@ void deliver_add(struct deliver *x, struct flight *f)
 	struct batch *b;
 
 	TAILQ_FOREACH (b, &f->batches, link)
-		if (b->state == BATCH_WAITING)
+		if (b->state == BATCH_WAITING && deliver_suits(x, b))
 			add_batch(x, b);
 }

@@ -13,6 +13,9 @@ void deliver_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
 /* Has the recipient ended, or been put off to the next transaction? */
 bool deliver_has_outcome(const struct batch *b, size_t rcpt);
 
+/* Makes room for the results of one more try, in the job's arena. */
+void deliver_make_room(struct batch *b);
+
 /*
  * Settles a batch: recipients without an outcome get d, which may be NULL if
  * there are none. What a limit on recipients left over goes in a batch behind.
@@ -21,8 +24,10 @@ void deliver_end_batch(struct deliver *x, struct batch *b,
 		       const struct diag *d);
 
 /*
- * The host we are connected to cannot take a batch: `why`, which lives in the
- * job's arena, becomes its recipients' end if no other host can either.
+ * The host we are connected to cannot take a batch that the engine does not
+ * have. `why`, which lives in the job's arena, becomes its recipients' end if
+ * no other host of the destination can take it; if one of those is out of
+ * reach, they are deferred instead.
  */
 void deliver_unsuited(struct deliver *x, struct batch *b,
 		      const struct diag *why);

@@ -60,6 +60,7 @@ void flight_split_batch(struct batch *b, size_t n)
 	struct flight *f = b->flight;
 	struct batch *rest = new_batch(f, b->rcpts + n, b->t.n_rcpts - n);
 
+	rest->tried = b->tried;
 	b->t.n_rcpts = n;
 	TAILQ_INSERT_AFTER(&f->batches, b, rest, link);
 }

@@ -12,6 +12,7 @@
 #include "agent/job.h"
 #include "smtp/engine.h"
 #include "smtpta/content.h"
+#include "smtpta/tried.h"
 
 #include <sys/queue.h>
 
@@ -36,6 +37,10 @@ struct batch {
 	size_t n_outcomes;
 	size_t *leftover; /* refused by a limit on recipients: to go next */
 	size_t n_leftover;
+	bool is_over_limit; /* some of them by a limit on recipients */
+	size_t *postponed;  /* by this host: to go to the next one */
+	size_t n_postponed;
+	struct tried tried; /* hosts it is not to go to any more */
 };
 TAILQ_HEAD(batch_list, batch);
 
@@ -55,6 +60,11 @@ struct flight {
 	struct body body;
 	struct batch_list batches;
 	size_t n_open; /* batches not over */
+	/*
+	 * What the host asked last said of each of the job's recipients that
+	 * goes on to another one; NULL, or a NULL in it: nothing.
+	 */
+	const struct diag **earlier;
 };
 TAILQ_HEAD(flight_list, flight);
 

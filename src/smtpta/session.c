@@ -70,6 +70,30 @@ int64_t session_last_used(const struct session *s)
 	return s->last_used;
 }
 
+bool session_is_detour(const struct session *s)
+{
+	return s->is_detour;
+}
+
+const struct net_addr *session_passed(const struct session *s, size_t *ret_n)
+{
+	*ret_n = s->route.n == 0 ? 0 : s->at + 1;
+	return s->route.addrs;
+}
+
+bool session_has_next(const struct session *s, const struct tried *avoid)
+{
+	for (size_t i = s->at + 1; i < s->route.n; i++)
+		if (!tried_has(avoid, &s->route.addrs[i]))
+			return true;
+	return false;
+}
+
+bool session_saw_outage(const struct session *s)
+{
+	return s->saw_outage;
+}
+
 /* ---- pumping ----------------------------------------------------------- */
 
 static unsigned timeout_seconds(const struct session *s)
@@ -112,7 +136,8 @@ static void lost_by_timeout(struct session *s)
 {
 	struct str why = STR_INIT;
 
-	s->is_chunking_suspect = smtp_waits_for_bdat(s->engine);
+	s->is_chunking_suspect =
+	    (smtp_suspects(s->engine) & SMTP_EXT_CHUNKING) != 0;
 
 	if (s->signalled_at != 0)
 		str_adds(&why, "interrupted by signal");

@@ -12,6 +12,7 @@
 #include "smtpta/options.h"
 #include "smtpta/route.h"
 #include "smtpta/sesslog.h"
+#include "smtpta/tried.h"
 
 struct session; /* opaque */
 
@@ -28,6 +29,7 @@ struct session_terms {
 	bool no_chunking;
 	unsigned window; /* messages; see smtp/engine.h */
 	uint64_t window_bytes;
+	struct tried avoid; /* addresses that are passed over */
 };
 
 /* Everything borrowed; log may be NULL. Given to the caller. */
@@ -49,6 +51,24 @@ MUST_USE bool session_open(struct session *s, struct slice host,
 /* Is there an open session, and is it one to `host`? */
 bool session_is_open(const struct session *s);
 bool session_is_for(const struct session *s, struct slice host);
+
+/*
+ * Is the open (or last) session one to a further host, because terms said
+ * that others are to be avoided? Then it is not for mail that may go to those.
+ */
+bool session_is_detour(const struct session *s);
+
+/*
+ * The addresses of the destination up to and including that of the open (or
+ * last) session; borrowed until the next session_open().
+ */
+const struct net_addr *session_passed(const struct session *s, size_t *ret_n);
+
+/* Has the destination an address behind those that is not avoided? */
+bool session_has_next(const struct session *s, const struct tried *avoid);
+
+/* Was a host of the destination out of reach when it was last opened? */
+bool session_saw_outage(const struct session *s);
 
 /* The engine of the open session. */
 struct smtp_engine *session_engine(struct session *s);

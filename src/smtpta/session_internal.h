@@ -22,6 +22,9 @@ struct session {
 	const struct diag *failure;
 	const struct session_terms *terms; /* of the connection being opened */
 	bool is_chunking_suspect;
+	struct route route; /* to the host, in the arena */
+	size_t at;	    /* the address of the connection, in the route */
+	bool is_detour, saw_outage;
 };
 
 /* Closes the connection and forgets the engine; nothing is said. */

@@ -11,11 +11,13 @@
 
 enum { PROBE_AFTER = 20 * 1000 };
 
-static void trace(void *context, char direction, struct slice line)
+static void trace(void *context, const struct smtp_said *said)
 {
 	struct session *s = context;
+	struct slice rest = said->text, line;
 
-	sesslog_line(s->log, direction, line);
+	while (slice_cut(&rest, '\n', &line))
+		sesslog_line(s->log, said->direction, line);
 }
 
 static struct slice helo_name(struct session *s)
@@ -44,12 +46,8 @@ struct attempt {
 /* A diag that outlives the engine it came from. */
 static const struct diag *keep_diag(struct session *s, const struct diag *d)
 {
-	struct diag *copy = ARENA_NEW(s->arena, struct diag);
+	struct diag *copy = diag_copy(d, s->arena);
 
-	*copy = *d;
-	copy->status = arena_dup(s->arena, d->status);
-	copy->diagnostic = arena_dup(s->arena, d->diagnostic);
-	copy->text = arena_printf(s->arena, "%.*s", SLICE_ARG(d->text));
 	copy->remote_mta = s->remote_mta;
 	return copy;
 }
@@ -118,8 +116,9 @@ static struct attempt try_once(struct session *s, const struct net_addr *addr,
 		.is_lmtp = s->options->is_lmtp,
 		.no_esmtp = no_esmtp,
 		.esmtp_only_if_greeted = s->options->esmtp_if_greeted,
-		.no_pipelining = s->options->no_pipelining,
-		.no_chunking = s->terms->no_chunking,
+		.ignored =
+		    (s->options->no_pipelining ? SMTP_EXT_PIPELINING : 0u) |
+		    (s->terms->no_chunking ? SMTP_EXT_CHUNKING : 0u),
 		.window = s->terms->window,
 		.window_bytes = s->terms->window_bytes,
 		.trace = s->log != NULL ? trace : NULL,
@@ -197,11 +196,14 @@ static void log_route(struct session *s, const struct route *route)
 
 static bool try_route(struct session *s, const struct route *route)
 {
-	bool all_refuse_for_good = true;
+	bool all_refuse_for_good = s->terms->avoid.n == 0;
 	struct attempt a = { 0 };
 
 	log_route(s, route);
 	for (size_t i = 0; i < route->n && !agent_is_interrupted(); i++) {
+		if (tried_has(&s->terms->avoid, &route->addrs[i]))
+			continue;
+		s->at = i;
 		set_remote_mta(s, route, &route->addrs[i]);
 		a = try_once(s, &route->addrs[i], false);
 		if (!a.is_ready && deserves_helo(s, &a))
@@ -209,6 +211,7 @@ static bool try_route(struct session *s, const struct route *route)
 		if (a.is_ready)
 			return true;
 		s->failure = a.diag;
+		s->saw_outage = true;
 		all_refuse_for_good &= never_takes_mail(&a);
 	}
 	if (a.diag != NULL && all_refuse_for_good)
@@ -233,8 +236,6 @@ bool session_open(struct session *s, struct slice host,
 		  const struct session_terms *terms,
 		  const struct diag **ret_why)
 {
-	struct route route;
-
 	if (session_is_for(s, host)) {
 		if (conn_now() - s->last_used > PROBE_AFTER)
 			smtp_probe(s->engine);
@@ -247,11 +248,14 @@ bool session_open(struct session *s, struct slice host,
 	s->is_chunking_suspect = false;
 	s->remote_mta = slice_make(NULL, 0);
 	s->failure = interrupted(s);
-	route = route_find(s->options, host, s->arena);
-	s->remote_mta = route.remote_mta;
-	if (route.failure != NULL)
-		s->failure = keep_diag(s, route.failure);
-	else if (try_route(s, &route))
+	s->is_detour = terms->avoid.n > 0;
+	s->saw_outage = false;
+	s->at = 0;
+	s->route = route_find(s->options, host, s->arena);
+	s->remote_mta = s->route.remote_mta;
+	if (s->route.failure != NULL)
+		s->failure = keep_diag(s, s->route.failure);
+	else if (try_route(s, &s->route))
 		return true;
 	/* That we are leaving says nothing about the host. */
 	if (agent_is_interrupted())

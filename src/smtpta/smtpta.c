@@ -43,17 +43,10 @@ static void remember_outage(struct smtpta *s, struct slice host,
 			    const struct diag *why)
 {
 	struct outage *o = &s->outage;
-	struct diag *kept;
 
 	arena_reset(o->arena);
 	o->host = arena_dup(o->arena, host);
-	kept = ARENA_NEW(o->arena, struct diag);
-	*kept = *why;
-	kept->status = arena_dup(o->arena, why->status);
-	kept->diagnostic = arena_dup(o->arena, why->diagnostic);
-	kept->remote_mta = arena_dup(o->arena, why->remote_mta);
-	kept->text = arena_dup(o->arena, why->text);
-	o->why = kept;
+	o->why = diag_copy(why, o->arena);
 	o->until = conn_now() + OUTAGE_MS;
 }
 
@@ -107,6 +100,19 @@ static bool has_waiting_flight(const struct smtpta *s)
 	return last != NULL && last->state == FLIGHT_WAITING;
 }
 
+/* Has mail to go on to another host before more is taken? */
+static bool has_detour(const struct smtpta *s)
+{
+	const struct flight *f;
+	const struct batch *b;
+
+	TAILQ_FOREACH (f, &s->flights, link)
+		TAILQ_FOREACH (b, &f->batches, link)
+			if (b->state == BATCH_WAITING && b->tried.n > 0)
+				return true;
+	return false;
+}
+
 /* Could the message of a further line be sent at once? */
 static bool has_room(const struct smtpta *s)
 {
@@ -114,7 +120,7 @@ static bool has_room(const struct smtpta *s)
 		return true;
 	return !has_waiting_flight(s) && !s->options->one_per_connection &&
 	       session_is_open(s->session) &&
-	       smtp_has_room(session_engine(s->session));
+	       smtp_has_room(session_engine(s->session)) && !has_detour(s);
 }
 
 static void take_line(struct smtpta *s)
@@ -241,15 +247,44 @@ static void on_unreachable(struct smtpta *s, struct slice host,
 	}
 }
 
-/* Opens the session that the open flights need; false if it cannot be had. */
+/* The batch that decides which host is needed: the first that waits. */
+static struct batch *first_waiting(const struct smtpta *s)
+{
+	struct batch *b, *detour = NULL;
+	struct flight *f;
+
+	TAILQ_FOREACH (f, &s->flights, link) {
+		if (f->state != FLIGHT_OPEN)
+			continue;
+		TAILQ_FOREACH (b, &f->batches, link) {
+			if (b->state != BATCH_WAITING)
+				continue;
+			if (b->tried.n == 0)
+				return b;
+			if (detour == NULL)
+				detour = b;
+		}
+	}
+	return detour;
+}
+
+/*
+ * Opens the session that the open flights need; false if it cannot be had.
+ * Mail for the hosts that come first goes before mail for further ones.
+ */
 static bool connect_for(struct smtpta *s, struct slice host)
 {
 	struct peer *peer = peers_get(s->peers, host);
+	struct batch *first = first_waiting(s);
 	const struct diag *why;
 
-	if (session_is_for(s->session, host) && peer == s->deliver.peer &&
-	    smtp_is_busy(session_engine(s->session)))
-		return true;
+	if (session_is_for(s->session, host)) {
+		if (peer == s->deliver.peer &&
+		    smtp_is_busy(session_engine(s->session)))
+			return true;
+		if (first != NULL && !deliver_suits(&s->deliver, first))
+			session_close(s->session, "another host");
+	}
 	s->terms = (struct session_terms){
 		.no_chunking = peer->no_chunking,
 		.window = peer->no_window || s->options->no_pipelining ||
@@ -258,11 +293,16 @@ static bool connect_for(struct smtpta *s, struct slice host)
 			      : s->options->window,
 		.window_bytes = s->options->window_bytes,
 	};
+	if (first != NULL)
+		s->terms.avoid = first->tried;
 	if (!session_is_for(s->session, host))
 		s->deliver.n_ended = s->deliver.rcpt_limit = 0;
 	s->deliver.peer = peer;
 	if (!session_open(s->session, host, &s->terms, &why)) {
-		on_unreachable(s, host, why);
+		if (first != NULL && first->tried.n > 0)
+			deliver_no_further(&s->deliver, first, why);
+		else
+			on_unreachable(s, host, why);
 		return false;
 	}
 	s->outage.why = NULL;
