@@ -17,13 +17,17 @@ struct run {
 	int status;
 };
 
-static inline void run_begin(struct run *r, const char *script)
+/* Starts all servers before the pipe: they must not keep the input open. */
+static inline void run_begin_servers(struct run *r, const char *script)
+{
+	post_open(&r->post);
+	server_start(&r->server, "[127.0.0.1]", script);
+}
+
+static inline void run_begin_input(struct run *r)
 {
 	int fds[2];
 
-	post_open(&r->post);
-	/* Before the pipe, so that it does not keep the input open. */
-	server_start(&r->server, "[127.0.0.1]", script);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	r->post.options.in_fd = fds[0];
 	r->lines = fds[1];
@@ -31,6 +35,12 @@ static inline void run_begin(struct run *r, const char *script)
 	r->options.helo_name = SLICE("client.example");
 	r->options.timeouts =
 	    (struct smtpta_timeouts){ .conn = 10, 10, 10, 10, 10 };
+}
+
+static inline void run_begin(struct run *r, const char *script)
+{
+	run_begin_servers(r, script);
+	run_begin_input(r);
 }
 
 /* Feeds a line; the host is the server. */

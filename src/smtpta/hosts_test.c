@@ -1,0 +1,240 @@
+/*
+ * hosts_test.c - destinations with several hosts: which of them is asked when
+ * one puts mail off, and whose word is the last.
+ */
+#include "net/test_names.h"
+#include "smtpta/test_run.h"
+
+enum { HOSTS = 4 };
+
+/* The agent, and one server for each address of mx.example. */
+struct hosts {
+	struct run run; /* its server is the first */
+	struct server others[HOSTS];
+	size_t n;
+};
+
+static const char *const addresses[] = { "[127.0.0.1]", "[127.0.0.2]",
+					 "[127.0.0.3]", "[127.0.0.4]" };
+
+static void hosts_begin(struct hosts *h, const char *const *scripts, size_t n)
+{
+	struct err err;
+	uint16_t port;
+
+	assert_true(n <= HOSTS);
+	run_begin_servers(&h->run, scripts[0]);
+	h->n = n;
+	port = net_addr_port(&h->run.server.addr);
+	for (size_t i = 0; i < n; i++) {
+		service.literals[i] = addresses[i];
+		if (i == 0)
+			continue;
+		h->others[i] = (struct server){ 0 };
+		assert_int_equal(net_literal_parse(slice_of(addresses[i]), port,
+						   &h->others[i].addr, &err),
+				 0);
+		server_start_at(&h->others[i], scripts[i]);
+	}
+	run_begin_input(&h->run);
+	h->run.options.forced = SLICE("mx.example");
+	h->run.options.port = port;
+}
+
+/* Every server has followed its script to the end. */
+static void hosts_end(struct hosts *h)
+{
+	for (size_t i = 1; i < h->n; i++) {
+		server_end(&h->others[i]);
+		server_done(&h->others[i]);
+	}
+	run_end(&h->run, NULL);
+	service_clear();
+}
+
+/* One plain message through the hosts; what was said is left in h. */
+static void send_one(struct hosts *h, const char *const *scripts, size_t n)
+{
+	hosts_begin(h, scripts, n);
+	write_plain(&h->run, "7");
+	feed_job(&h->run, "7");
+	go(&h->run);
+}
+
+#define BEGIN SERVER_HELLO("HELP")
+
+static const char *const put_off[] = {
+	BEGIN "C:MAIL\nS:451 not now\n" SERVER_QUIT,
+	BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:451 not now\n" SERVER_QUIT,
+	BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\nS:451 not "
+	      "now\n" SERVER_QUIT,
+	BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\nS:354 go\nD\n"
+	      "S:451 not now\n" SERVER_QUIT,
+	/* Lost before anything was taken, and once more. */
+	BEGIN "C:MAIL\nX\n" BEGIN "C:MAIL\nX\n",
+	BEGIN "C:MAIL\nS:421 closing\nX\n",
+};
+
+static void test_next_host_is_asked_when_one_puts_mail_off(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(put_off); i++) {
+		const char *const scripts[] = { put_off[i],
+						BEGIN TAKES SERVER_QUIT };
+		struct hosts h;
+
+		send_one(&h, scripts, 2);
+		check_said(&h.run, "#hungry\n7/74" TAKEN "#hungry\n");
+		check_tags(&h.run, "7", "+");
+		hosts_end(&h);
+	}
+}
+
+static void test_last_host_has_the_last_word(void **state)
+{
+	const char *const scripts[] = { put_off[0], BEGIN
+					"C:MAIL\nS:452 full\n" SERVER_QUIT };
+	struct hosts h;
+
+	(void)state;
+	send_one(&h, scripts, 2);
+	check_count(&h.run, "\tdeferred ", 1);
+	check_count(&h.run,
+		    "\001smtp; 452 (full)\001dns; mx.example (127.0.0.2)\001",
+		    1);
+	check_tags(&h.run, "7", " ");
+	hosts_end(&h);
+}
+
+static void test_host_out_of_reach_leaves_the_earlier_word(void **state)
+{
+	const char *const scripts[] = { put_off[0], "" };
+	struct hosts h;
+
+	(void)state;
+	send_one(&h, scripts, 2);
+	check_count(&h.run, "\tdeferred ", 1);
+	check_count(&h.run,
+		    "\001smtp; 451 (not now)\001dns; mx.example "
+		    "(127.0.0.1)\001",
+		    1);
+	hosts_end(&h);
+}
+
+static void test_three_hosts_are_asked_at_most(void **state)
+{
+	/* The fourth would take it. Its script cannot be followed. */
+	const char *const scripts[] = { put_off[0], put_off[1],
+					BEGIN
+					"C:MAIL\nS:450 third\n" SERVER_QUIT,
+					"" };
+	struct hosts h;
+
+	(void)state;
+	send_one(&h, scripts, 4);
+	check_count(&h.run, "\001smtp; 450 (third)\001", 1);
+	check_count(&h.run, "connect to", 0);
+	hosts_end(&h);
+}
+
+static void test_refusal_for_good_is_final(void **state)
+{
+	const char *const scripts[] = { BEGIN "C:MAIL\nS:550 no\n" SERVER_QUIT,
+					"" };
+	struct hosts h;
+
+	(void)state;
+	send_one(&h, scripts, 2);
+	check_tags(&h.run, "7", "-");
+	hosts_end(&h);
+}
+
+static void test_lost_final_reply_goes_to_no_other_host(void **state)
+{
+	const char *const scripts[] = {
+		BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\nS:354 "
+		      "go\nD\nX\n",
+		""
+	};
+	struct hosts h;
+
+	(void)state;
+	send_one(&h, scripts, 2);
+	check_count(&h.run, "\tdeferback outcome unknown: ", 1);
+	check_tags(&h.run, "7", " ");
+	hosts_end(&h);
+}
+
+static void test_only_those_put_off_go_on(void **state)
+{
+	const char *const scripts[] = {
+		BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:RCPT\nS:451 "
+		      "later\nC:RCPT\nS:550 no\nC:DATA\nS:354 go\nD\nS:250 "
+		      "in\n" SERVER_QUIT,
+		BEGIN "C:MAIL\nS:250 ok\nC:RCPT TO:<b@x>\nS:250 ok\nC:DATA\n"
+		      "S:354 go\nD\nS:250 in\n" SERVER_QUIT
+	};
+	struct hosts h;
+
+	(void)state;
+	hosts_begin(&h, scripts, 2);
+	write_job(&h.run, "7", RCPT("a@x") RCPT("b@x") RCPT("c@x") HEADER);
+	feed_job(&h.run, "7");
+	go(&h.run);
+	check_tags(&h.run, "7", "++-");
+	check_count(&h.run, "\t\tok3 ", 2);
+	hosts_end(&h);
+}
+
+static void test_first_host_stays_the_first_for_other_mail(void **state)
+{
+	/* 7 and 8 are under way together; 9 comes after the way round. */
+	const char *const scripts[] = {
+		SERVER_HELLO("PIPELINING")
+		/* 7 */
+		"C:MAIL\nC:RCPT\nC:DATA\nS:250 ok\nS:451 later\nS:503 no\n"
+		/* 8 */
+		"C:RSET\nC:MAIL\nC:RCPT\nC:DATA\nS:250 ok\nS:250 ok\nS:250 ok\n"
+		"S:354 go\nD\nS:250 in\n" SERVER_QUIT
+		    /* 9 */
+		    SERVER_HELLO("PIPELINING") "C:MAIL\nC:RCPT\nC:DATA\nS:250 "
+					       "ok\nS:250 ok\nS:354 go\nD\n"
+					       "S:250 in\n" SERVER_QUIT,
+		BEGIN TAKES SERVER_QUIT
+	};
+	struct hosts h;
+
+	(void)state;
+	hosts_begin(&h, scripts, 2);
+	write_plain(&h.run, "7");
+	write_plain(&h.run, "8");
+	write_plain(&h.run, "9");
+	feed_job(&h.run, "7");
+	feed_job(&h.run, "8");
+	feed_job(&h.run, "9");
+	go(&h.run);
+	check_tags(&h.run, "7", "+");
+	check_tags(&h.run, "8", "+");
+	check_tags(&h.run, "9", "+");
+	check_count(&h.run, "#hungry\n", 4);
+	hosts_end(&h);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_next_host_is_asked_when_one_puts_mail_off),
+		cmocka_unit_test(test_last_host_has_the_last_word),
+		cmocka_unit_test(
+		    test_host_out_of_reach_leaves_the_earlier_word),
+		cmocka_unit_test(test_three_hosts_are_asked_at_most),
+		cmocka_unit_test(test_refusal_for_good_is_final),
+		cmocka_unit_test(test_lost_final_reply_goes_to_no_other_host),
+		cmocka_unit_test(test_only_those_put_off_go_on),
+		cmocka_unit_test(
+		    test_first_host_stays_the_first_for_other_mail),
+	};
+
+	return TEST_RUN(tests);
+}
