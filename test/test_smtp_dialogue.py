@@ -45,7 +45,7 @@ class Play:
         self.failed: tuple | None = None
         for line in re.findall(r"(?m)^#! (.*)$", self.text):
             word, _, rest = line.partition(" ")
-            getattr(self, "on_" + word)(rest)
+            getattr(self, "on_" + word.replace("-", "_"))(rest)
 
     def on_config(self, rest):
         self.config = rest.split()
@@ -100,8 +100,15 @@ class Play:
         phase, code = rest.split()
         self.failed = phase, int(code.removeprefix("code="))
 
-    def on_whole(self, rest):
-        pass                        # so it is, over a connection
+    def on_engine(self, why):
+        self.unreachable = why
+
+    def on_nothing(self, rest):
+        """What only the engine's own tests can see, or do not need."""
+
+    on_whole = on_nothing           # so it is, over a connection
+    on_orcpt = on_refused = on_offers = on_suspects = on_nothing
+    on_again = on_used_up = on_nothing
 
     @property
     def is_lmtp(self):
@@ -128,7 +135,7 @@ class Play:
         if self.failed is not None and not self.has_second_hello():
             return "deferall"
         word = WORDS[fate]
-        has_dsn = re.search(r"(?m)^S: 250[ -]DSN", self.text) is not None
+        has_dsn = re.search(r"(?mi)^S: 250[ -]DSN\b", self.text) is not None
         asks = "SUCCESS" in (self.messages[m]["notify"] or "")
         if word == "ok3" and asks and (not has_dsn or self.is_lmtp):
             return "ok2"
@@ -205,5 +212,5 @@ def test_dialogue(office, smtp, smtpd, name):
 
 def test_every_dialogue_is_played_or_out_of_reach():
     left_out = {n: p.unreachable for n, p in PLAYS.items() if p.unreachable}
-    assert len(left_out) <= 3, left_out
-    assert len(REACHABLE) > 45
+    assert len(left_out) <= 30, left_out
+    assert len(REACHABLE) > 75

@@ -147,6 +147,8 @@ void caps_parse(struct slice reply_text, struct caps *ret)
 			read_line(slice_from(line, 4), ret);
 		is_first = false;
 	}
+	if (!ret->chunking)
+		caps_mask(ret, SMTP_EXT_CHUNKING);
 }
 
 void caps_mask(struct caps *c, unsigned ignored)

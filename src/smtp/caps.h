@@ -47,7 +47,12 @@ struct caps {
 	bool deliverby;		  /* RFC 2852 */
 	uint64_t deliverby_min;	  /* seconds; 0: none stated */
 	uint64_t rcpt_limit;	  /* X-RCPTLIMIT; 0: none stated */
-	uint64_t mailmax, rcptmax, rcptdomainmax; /* RFC 9422; 0: none */
+	/*
+	 * RFC 9422 4; 0: none stated. MAIL commands of a session and RCPT
+	 * commands of a transaction, refused ones included; different domains
+	 * among the recipients of a session.
+	 */
+	uint64_t mailmax, rcptmax, rcptdomainmax;
 };
 
 /*

@@ -65,6 +65,77 @@ static void test_nonsense_counts_as_absent(void **state)
 	assert_int_equal(c.rcptmax, 0);
 }
 
+/* RFC 9422 4: one to six digits and not 0, or it is as if not said. */
+static void test_malformed_limits_are_passed_over(void **state)
+{
+	struct caps c = parse("250-mx\n"
+			      "250-LIMITS MAILMAX=0 MAILMAX=-1 MAILMAX=1000000 "
+			      "MAILMAX= MAILMAX MAILMAX=+5 MAILMAX=7x =7 "
+			      "MAILMAX==7 RCPTMAX=999999 X=1 RCPTMAX=12 "
+			      "rcptDOMAINmax=00005 RCPTMAX=12345\n"
+			      "250-LIMITS\n250 LIMIT MAILMAX=3");
+
+	(void)state;
+	assert_int_equal(c.mailmax, 0);
+	assert_int_equal(c.rcptmax, 12); /* the smallest */
+	assert_int_equal(c.rcptdomainmax, 5);
+}
+
+static void test_binarymime_is_nothing_without_chunking(void **state)
+{
+	(void)state;
+	assert_false(parse("250-mx\n250 BINARYMIME").binarymime);
+	assert_true(parse("250-mx\n250-BINARYMIME\n250 CHUNKING").binarymime);
+}
+
+static const char everything[] =
+    "250-mx\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-SMTPUTF8\n"
+    "250-DSN\n250-SIZE 7\n250-DELIVERBY 8\n250-BINARYMIME\n"
+    "250-ENHANCEDSTATUSCODES\n250-STARTTLS\n250-AUTH PLAIN\n250-ETRN\n"
+    "250-LIMITS MAILMAX=1 RCPTMAX=2 RCPTDOMAINMAX=3\n250 X-RCPTLIMIT 9";
+
+/* Each of them alone, with its parameters, and nothing else. */
+static void test_masked_extension_was_never_offered(void **state)
+{
+	struct caps c = parse(everything);
+
+	(void)state;
+	assert_int_equal(caps_set(&c), SMTP_EXT_ALL);
+	for (unsigned ext = 1; ext < SMTP_EXT_ALL; ext <<= 1) {
+		unsigned gone =
+		    ext == SMTP_EXT_CHUNKING ? ext | SMTP_EXT_BINARYMIME : ext;
+
+		c = parse(everything);
+		caps_mask(&c, ext);
+		assert_int_equal(caps_set(&c), SMTP_EXT_ALL & ~gone);
+	}
+	caps_mask(&c, SMTP_EXT_ALL);
+	assert_int_equal(caps_set(&c), 0);
+	assert_int_equal(c.size_limit + c.deliverby_min + c.rcpt_limit, 0);
+	assert_int_equal(c.mailmax + c.rcptmax + c.rcptdomainmax, 0);
+	assert_true(c.is_extended);
+}
+
+static void test_set_is_printed_and_read_by_keyword(void **state)
+{
+	struct str text = STR_INIT;
+	struct slice rest, word;
+	unsigned set = 0;
+
+	(void)state;
+	caps_print_set(&text, SMTP_EXT_ALL);
+	rest = str_slice(&text);
+	while (slice_word(&rest, &word))
+		set |= caps_ext_of(word);
+	assert_int_equal(set, SMTP_EXT_ALL);
+	str_clear(&text);
+	caps_print_set(&text, SMTP_EXT_DSN | SMTP_EXT_LIMITS);
+	assert_slice_is(str_slice(&text), "DSN LIMITS");
+	str_done(&text);
+	assert_int_equal(caps_ext_of(SLICE("x-rcptlimit")), SMTP_EXT_LIMITS);
+	assert_int_equal(caps_ext_of(SLICE("HELP")), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -72,6 +143,10 @@ int main(void)
 		cmocka_unit_test(test_first_line_is_no_keyword),
 		cmocka_unit_test(test_auth_with_equals_sign),
 		cmocka_unit_test(test_nonsense_counts_as_absent),
+		cmocka_unit_test(test_malformed_limits_are_passed_over),
+		cmocka_unit_test(test_binarymime_is_nothing_without_chunking),
+		cmocka_unit_test(test_masked_extension_was_never_offered),
+		cmocka_unit_test(test_set_is_printed_and_read_by_keyword),
 	};
 
 	return TEST_RUN(tests);

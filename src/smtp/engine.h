@@ -32,8 +32,11 @@ struct smtp_engine; /* opaque */
  * the call.
  */
 struct smtp_said {
-	char direction;	   /* 'w': we said it; 'r': we heard it */
-	struct slice text; /* without CRLF; lines of a reply have LF between */
+	/* 'w': we said it; 'r': we heard it; 'x': the connection is lost */
+	char direction;
+	/* Without CRLF; lines of a reply have LF between; 'x': why. */
+	struct slice text;
+	const char *lost; /* 'x': why, as a reason of a diag */
 	/* 'r': the whole reply; NULL: a part of one, or what is none. */
 	const struct reply *reply;
 	/* Whose command it is, or is the reply to; NULL: the session's. */
@@ -53,7 +56,7 @@ struct smtp_config {
 	 * did not offer these, and smtp_caps() does not show them.
 	 */
 	unsigned ignored;
-	struct slice helo_name;	    /* borrowed as long as the engine lives */
+	struct slice helo_name; /* borrowed as long as the engine lives */
 	/*
 	 * Transactions that may be begun and not finished, at most; 0 is 1.
 	 * The window begins at 2 and grows with each content accepted.
@@ -62,8 +65,10 @@ struct smtp_config {
 	/* Bytes that may be unanswered, about; 0: no limit. */
 	uint64_t window_bytes;
 	/*
-	 * Called with each command when it is put into the output and each
-	 * reply when it is heard, before its event is given; may be NULL.
+	 * Called with each command when it is put into the output, with each
+	 * reply when it is heard, before its event is given, and with the
+	 * loss of the connection: once for the session, then once for each
+	 * transaction that was under way. May be NULL.
 	 */
 	void (*trace)(void *context, const struct smtp_said *said);
 	void *trace_context;
@@ -110,8 +115,8 @@ struct smtp_transaction {
 	 */
 	bool needs_smtputf8;
 	struct smtp_by by;
-	struct slice envid;  /* value of ENVID=; empty: none */
-	struct slice ret;    /* value of RET=; empty: none */
+	struct slice envid; /* value of ENVID=; empty: none */
+	struct slice ret;   /* value of RET=; empty: none */
 	struct smtp_rcpt *rcpts;
 	size_t n_rcpts;			/* at least 1 */
 	void *owner;			/* the caller's */
@@ -204,7 +209,10 @@ void smtp_input(struct smtp_engine *e, struct slice bytes);
  */
 void smtp_lost(struct smtp_engine *e, const char *reason, const char *why);
 
-/* Bytes to write next, borrowed until the next call that changes e. */
+/*
+ * Bytes to write next, borrowed until the next call that changes e; none once
+ * the connection is lost.
+ */
 struct slice smtp_output(const struct smtp_engine *e);
 
 /* The first n bytes of smtp_output() are on their way. */
@@ -270,8 +278,8 @@ bool smtp_is_used_up(const struct smtp_engine *e);
  * extensions it had better be spoken to without, as a set of enum smtp_ext.
  * CHUNKING while the reply to a BDAT is the one that is awaited; PIPELINING
  * while replies to a group of commands are missing, and no group was ever
- * answered on this connection. Once the connection is closed: what was true
- * when it was lost.
+ * answered on this connection; none after 421, by which a server leaves. Once
+ * the connection is closed: what was true when it was lost.
  */
 unsigned smtp_suspects(const struct smtp_engine *e);
 

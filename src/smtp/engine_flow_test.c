@@ -1,5 +1,6 @@
 /*
- * engine_flow_test.c - the engine with a peer that takes bytes slowly.
+ * engine_flow_test.c - what depends on when things are asked for and sent:
+ * slow peers, messages added late, content in several chunks.
  */
 #include "base/test.h"
 #include "smtp/engine.h"
@@ -100,12 +101,258 @@ static void test_message_for_a_lost_session_comes_back(void **state)
 	arena_free(t.arena);
 }
 
+/* Goes on until READY and takes the event. */
+static struct smtp_engine *ready(const struct smtp_config *config,
+				 struct slice hello)
+{
+	struct smtp_engine *e = smtp_new(config);
+
+	say(e, SLICE("220 hello\r\n"));
+	say(e, hello);
+	return e;
+}
+
+static struct smtp_event next_event(struct smtp_engine *e)
+{
+	struct smtp_event event;
+
+	assert_true(smtp_event(e, &event));
+	return event;
+}
+
+/*
+ * Content made for 8BITMIME waits while the server takes that back: it must
+ * not be sent raw, but come back to be made anew.
+ */
+static void test_content_for_a_lost_extension_is_not_sent(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct arena *a = arena_new();
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction first = { .rcpts = &rcpt,
+					  .n_rcpts = 1,
+					  .is_8bit = true,
+					  .arena = a },
+				second = first;
+	struct smtp_engine *e =
+	    ready(&config, SLICE("250-hello\r\n250 8BITMIME\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_add(e, &first);
+	smtp_add(e, &second);
+	assert_slice_is(smtp_output(e), "MAIL FROM:<> BODY=8BITMIME\r\n");
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("555 BODY unknown\r\n"));
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_ptr_equal(event.transaction, &first);
+	assert_true(event.was_begun);
+	assert_slice_is(smtp_output(e), "RSET\r\n");
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("250 reset\r\n"));
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_ptr_equal(event.transaction, &second);
+	assert_false(event.was_begun);
+	assert_string_equal(event.diag->reason, "parameter-refused");
+	assert_int_equal(event.extensions, SMTP_EXT_8BITMIME);
+	assert_slice_is(smtp_output(e), "");
+	assert_false(smtp_is_busy(e));
+	smtp_free(e);
+	arena_free(a);
+}
+
+/* A server that took a chunk knows BDAT: its 500 is about the content. */
+static void test_refusal_behind_a_taken_chunk_is_the_content(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction t = { .rcpts = &rcpt,
+				      .n_rcpts = 1,
+				      .arena = arena_new() };
+	struct smtp_engine *e =
+	    ready(&config, SLICE("250-hello\r\n250 CHUNKING\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_add(e, &t);
+	say(e, SLICE("250 sender\r\n"));
+	say(e, SLICE("250 recipient\r\n"));
+	for (unsigned i = 0; i < PIECE; i++)
+		str_adds(smtp_body_sink(e), "x\r\n");
+	smtp_body_filled(e, false);
+	say(e, SLICE("250 chunk\r\n"));
+	str_adds(smtp_body_sink(e), "end\r\n");
+	smtp_body_filled(e, true);
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("500 no\r\n"));
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RCPT);
+	assert_int_equal(event.diag->fate, FATE_FAILED);
+	assert_string_equal(event.diag->reason, "content-refused");
+	assert_true(smtp_caps(e)->chunking);
+	smtp_free(e);
+	arena_free(t.arena);
+}
+
+/* 354 is a yes to DATA alone: a chunk is not taken, nor is the message. */
+static void test_354_to_a_chunk_is_no_success(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction t = { .rcpts = &rcpt,
+				      .n_rcpts = 1,
+				      .arena = arena_new() };
+	struct smtp_engine *e =
+	    ready(&config, SLICE("250-hello\r\n250 CHUNKING\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_add(e, &t);
+	say(e, SLICE("250 sender\r\n"));
+	say(e, SLICE("250 recipient\r\n"));
+	for (unsigned i = 0; i < PIECE; i++)
+		str_adds(smtp_body_sink(e), "x\r\n");
+	smtp_body_filled(e, false);
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("354 go\r\n"));
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_string_equal(event.diag->reason, "protocol-error");
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_CLOSED);
+	smtp_free(e);
+	arena_free(t.arena);
+}
+
+/* What is answered to chunks behind the one that decided means nothing. */
+static void test_later_chunks_do_not_fail_what_comes_back(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction t = { .rcpts = &rcpt,
+				      .n_rcpts = 1,
+				      .arena = arena_new() };
+	struct smtp_engine *e = ready(
+	    &config, SLICE("250-hello\r\n250-PIPELINING\r\n250 CHUNKING\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_add(e, &t);
+	for (unsigned chunk = 0; chunk < 2; chunk++) {
+		for (unsigned i = 0; i < PIECE; i++)
+			str_adds(smtp_body_sink(e), "x\r\n");
+		smtp_body_filled(e, chunk == 1);
+	}
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("250 ok\r\n250 ok\r\n500 what?\r\n554 no\r\n"));
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_string_equal(event.diag->reason, "chunking-refused");
+	assert_int_equal(event.extensions, SMTP_EXT_CHUNKING);
+	assert_false(smtp_caps(e)->chunking);
+	smtp_free(e);
+	arena_free(t.arena);
+}
+
+/* Parameters refused to one message do not change what another was given. */
+static void test_dsn_handed_over_is_what_was_said_then(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me"),
+					    .window = 2 };
+	struct arena *a = arena_new();
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example"),
+				  .notify = SLICE("SUCCESS") };
+	struct smtp_transaction first = { .rcpts = &rcpt,
+					  .n_rcpts = 1,
+					  .arena = a },
+				second = first;
+	struct smtp_engine *e =
+	    ready(&config, SLICE("250-hello\r\n250-PIPELINING\r\n"
+				 "250-CHUNKING\r\n250 DSN\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_add(e, &first);
+	smtp_add(e, &second);
+	while ((smtp_wants(e) & SMTP_WANTS_BODY) != 0) {
+		str_adds(smtp_body_sink(e), "x\r\n");
+		smtp_body_filled(e, true);
+	}
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("250 ok\r\n555 NOTIFY unknown\r\n503 none\r\n"
+			    "250 reset\r\n250 ok\r\n250 ok\r\n250 ok\r\n"));
+	event = next_event(e);
+	assert_string_equal(event.diag->reason, "parameter-refused");
+	assert_int_equal(event.extensions, SMTP_EXT_DSN);
+	assert_false(smtp_caps(e)->dsn);
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_DONE);
+	event = next_event(e);
+	assert_int_equal(event.diag->fate, FATE_RELAYED);
+	assert_true(event.diag->dsn_handed_over);
+	smtp_free(e);
+	arena_free(a);
+}
+
+static void test_quit_returns_what_is_not_begun(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct arena *a = arena_new();
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction first = { .rcpts = &rcpt,
+					  .n_rcpts = 1,
+					  .arena = a },
+				second = first;
+	struct smtp_engine *e = ready(&config, SLICE("250 hello\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_add(e, &first);
+	smtp_add(e, &second);
+	smtp_quit(e);
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_ptr_equal(event.transaction, &second);
+	assert_false(event.was_begun);
+	smtp_sent(e, smtp_output(e).len);
+	smtp_input(e, SLICE("550 no\r\n"));
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_RCPT);
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_DONE);
+	assert_slice_is(smtp_output(e), "QUIT\r\n");
+	smtp_sent(e, smtp_output(e).len);
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_CLOSED);
+	smtp_free(e);
+	arena_free(a);
+}
+
+/* Told to be unsent, it must not leave after all. */
+static void test_lost_connection_has_no_output(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct smtp_engine *e = smtp_new(&config);
+
+	(void)state;
+	smtp_input(e, SLICE("220 hello\r\n"));
+	assert_true(smtp_output(e).len > 0);
+	smtp_lost(e, "timeout", "timeout");
+	assert_int_equal(smtp_output(e).len, 0);
+	smtp_free(e);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    test_slow_reader_does_not_make_the_buffer_grow),
 		cmocka_unit_test(test_message_for_a_lost_session_comes_back),
+		cmocka_unit_test(test_content_for_a_lost_extension_is_not_sent),
+		cmocka_unit_test(
+		    test_refusal_behind_a_taken_chunk_is_the_content),
+		cmocka_unit_test(test_354_to_a_chunk_is_no_success),
+		cmocka_unit_test(test_later_chunks_do_not_fail_what_comes_back),
+		cmocka_unit_test(test_dsn_handed_over_is_what_was_said_then),
+		cmocka_unit_test(test_quit_returns_what_is_not_begun),
+		cmocka_unit_test(test_lost_connection_has_no_output),
 	};
 
 	return TEST_RUN(tests);

@@ -36,6 +36,7 @@ struct command {
 	size_t replies;		    /* still to come */
 	uint64_t end;		    /* offset in the stream behind its bytes */
 	bool is_last;		    /* CMD_BDAT: the last chunk */
+	bool is_behind;		    /* sent while other replies were due */
 };
 TAILQ_HEAD(command_list, command);
 
@@ -48,6 +49,8 @@ enum rcpt_state {
 struct rcpt_progress {
 	enum rcpt_state state;
 	struct slice command, reply; /* for the transcript */
+	unsigned params;	     /* extensions whose parameters it had */
+	bool has_dsn;		     /* DSN was offered when it was sent */
 };
 
 struct smtp_progress {
@@ -59,6 +62,11 @@ struct smtp_progress {
 	bool is_end_queued; /* the end is in the output, up to end_at */
 	uint64_t begin_at;  /* offset in the stream of its MAIL */
 	uint64_t end_at;
+	bool is_chunk_taken;  /* an earlier chunk was answered with yes */
+	int64_t seconds_left; /* with BY=, when MAIL is sent */
+	unsigned relies_on;   /* extensions it cannot be sent without */
+	unsigned mail_params; /* extensions whose parameters MAIL had */
+	unsigned refused;     /* RETURNED: extensions to be remembered */
 	const char *returned; /* why it is to be handed back; NULL: it is not */
 	const char *returned_why;  /* the same in words */
 	size_t n_commands;	   /* in the send queue or the wait list */
@@ -89,7 +97,11 @@ struct smtp_engine {
 	unsigned window;      /* as it is now */
 	bool needs_rset, is_quit_sent;
 	bool is_draining;
-	bool is_used; /* a transaction has ended on this connection */
+	bool is_used;		/* a transaction has ended on this connection */
+	bool is_group_answered; /* the server reads on behind a command */
+	uint64_t n_mails;	/* MAIL commands said, whatever came of them */
+	bool is_dismissed;	/* by 421: no extension is to blame for that */
+	unsigned suspects;	/* of smtp_suspects(), when it was lost */
 	const char *lost_reason, *lost_why; /* of smtp_lost() */
 	struct str out;
 	size_t out_taken;    /* bytes of out already sent */
@@ -114,16 +126,66 @@ struct step {
 extern const struct step engine_steps[];
 
 /* engine.c */
+struct command *engine_command(struct smtp_engine *e, enum command_kind kind,
+			       struct smtp_transaction *t);
+void engine_command_drop(struct smtp_engine *e, struct command *c);
+void engine_drop_list(struct smtp_engine *e, struct command_list *list);
 struct command *engine_push(struct smtp_engine *e, enum command_kind kind,
 			    struct smtp_transaction *t);
 void engine_push_first(struct smtp_engine *e, enum command_kind kind,
 		       struct smtp_transaction *t);
 void engine_drop_unsent(struct smtp_engine *e, struct smtp_transaction *t);
+void engine_trace_partial(const struct smtp_engine *e);
+
+/* Traces that the session (t is NULL) or a transaction of it is lost. */
+void engine_trace_loss(const struct smtp_engine *e,
+		       const struct smtp_transaction *t, const char *reason,
+		       const char *why);
 void engine_put_line(struct smtp_engine *e, const struct command *c,
 		     struct slice line);
 void engine_tell(struct smtp_engine *e, struct smtp_event event);
 void engine_end_rcpt(struct smtp_engine *e, struct smtp_transaction *t,
-		     size_t rcpt, const struct diag *d);
+		     size_t rcpt, const struct diag *d, unsigned extensions);
+
+/* Tells that a transaction is over once nothing of it is on its way. */
+void engine_finish(struct smtp_engine *e, struct smtp_transaction *t);
+
+/* engine_output.c */
+
+/* Puts into the output whatever may be said now. */
+void engine_pump(struct smtp_engine *e);
+
+/* engine_params.c */
+void engine_print_mail(struct smtp_engine *e, struct command *c);
+void engine_print_rcpt(struct smtp_engine *e, struct command *c);
+
+/* The extensions without which t must not be sent, as things stand. */
+unsigned engine_relies_on(const struct smtp_engine *e,
+			  const struct smtp_transaction *t);
+
+/* Must MAIL of t not be sent now? Then it is marked as to be returned. */
+bool engine_is_unfit(struct smtp_engine *e, struct smtp_transaction *t);
+
+/*
+ * Does a reply refuse parameters? `used`: the extensions whose parameters the
+ * command had. Returns those of them that it concerns; 0: it says no to
+ * something else. 555 speaks of parameters (RFC 5321 4.1.1.11) unless its
+ * enhanced code is about an address; 500, 501 and 504 may, unless the enhanced
+ * code or the words tell otherwise. Parameters that the text names are taken to
+ * be the ones meant.
+ */
+unsigned engine_params_refused(const struct reply *r, unsigned used);
+
+/* "remote VERB KEYWORD...", in a. */
+const char *engine_explain_refusal(struct arena *a, const char *verb,
+				   unsigned set);
+
+/* engine_end.c */
+void engine_return(struct smtp_engine *e, struct smtp_progress *p,
+		   const char *reason, const char *why);
+void engine_return_queued(struct smtp_engine *e, const char *reason,
+			  const char *why);
+void engine_close(struct smtp_engine *e);
 void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
 		      const struct reply *reply, const char *reason,
 		      const char *why);

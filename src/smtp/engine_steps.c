@@ -27,60 +27,6 @@ static void print_hello(struct smtp_engine *e, struct command *c)
 	str_done(&line);
 }
 
-static void add_param(struct str *to, const char *name, struct slice value)
-{
-	if (value.len == 0)
-		return;
-	str_adds(to, name);
-	str_add(to, value);
-}
-
-static struct slice keep_command(struct smtp_engine *e, struct command *c,
-				 struct str *line)
-{
-	struct slice kept = arena_dup(c->t->arena, str_slice(line));
-
-	engine_put_line(e, c, kept);
-	str_done(line);
-	return kept;
-}
-
-static void print_mail(struct smtp_engine *e, struct command *c)
-{
-	const struct smtp_transaction *t = c->t;
-	struct str line = STR_INIT;
-
-	str_adds(&line, "MAIL FROM:<");
-	str_add(&line, t->sender);
-	str_addc(&line, '>');
-	if (e->caps.eightbitmime && t->is_8bit)
-		str_adds(&line, " BODY=8BITMIME");
-	if (e->caps.size && t->size > 0) {
-		str_adds(&line, " SIZE=");
-		str_addu(&line, t->size);
-	}
-	if (e->caps.dsn) {
-		add_param(&line, " ENVID=", t->envid);
-		add_param(&line, " RET=", t->ret);
-	}
-	t->progress->mail_command = keep_command(e, c, &line);
-}
-
-static void print_rcpt(struct smtp_engine *e, struct command *c)
-{
-	const struct smtp_rcpt *rcpt = &c->t->rcpts[c->rcpt];
-	struct str line = STR_INIT;
-
-	str_adds(&line, "RCPT TO:<");
-	str_add(&line, rcpt->path);
-	str_addc(&line, '>');
-	if (e->caps.dsn) {
-		add_param(&line, " NOTIFY=", rcpt->notify);
-		add_param(&line, " ORCPT=", rcpt->orcpt);
-	}
-	c->t->progress->rcpts[c->rcpt].command = keep_command(e, c, &line);
-}
-
 static void print_data(struct smtp_engine *e, struct command *c)
 {
 	c->t->progress->data_command = SLICE("DATA");
@@ -122,7 +68,8 @@ static void on_greeting(struct smtp_engine *e, struct command *c,
 
 static void become_ready(struct smtp_engine *e)
 {
-	e->state = ENGINE_READY;
+	if (e->state == ENGINE_OPENING) /* not if QUIT is to come */
+		e->state = ENGINE_READY;
 	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_READY });
 }
 
@@ -161,8 +108,16 @@ static void end_all(struct smtp_engine *e, struct smtp_transaction *t,
 {
 	for (size_t i = 0; i < t->n_rcpts; i++)
 		if (t->progress->rcpts[i].state == which)
-			engine_end_rcpt(e, t, i,
-					engine_diag(e, t, i, phase, r));
+			engine_end_rcpt(e, t, i, engine_diag(e, t, i, phase, r),
+					0);
+}
+
+/* It is to be handed back once nothing of it is on its way any more. */
+static void return_refused(struct smtp_transaction *t, const char *reason,
+			   const char *why)
+{
+	t->progress->returned = reason;
+	t->progress->returned_why = why;
 }
 
 static void on_mail(struct smtp_engine *e, struct command *c,
@@ -181,8 +136,17 @@ static void on_mail(struct smtp_engine *e, struct command *c,
 		return;
 	p->is_mail_refused = true;
 	e->needs_rset = true;
-	end_all(e, c->t, RCPT_OPEN, SMTP_PHASE_MAIL, r);
 	engine_drop_unsent(e, c->t);
+	p->refused = engine_params_refused(r, p->mail_params);
+	if (p->refused != 0) {
+		caps_mask(&e->caps, p->refused);
+		return_refused(c->t, "parameter-refused",
+			       engine_explain_refusal(c->t->arena,
+						      "refuses parameters of",
+						      p->refused));
+		return;
+	}
+	end_all(e, c->t, RCPT_OPEN, SMTP_PHASE_MAIL, r);
 	/*
 	 * 503 means that the server is in a state we do not know of, perhaps
 	 * inside an earlier transaction with another sender.
@@ -221,6 +185,20 @@ static bool is_rcpt_limit(const struct smtp_progress *p, const struct reply *r)
 	return r->code == 452 || (r->code == 552 && !says_other);
 }
 
+/* Refused for its parameters: it goes once more without them. */
+static void refuse_params(struct smtp_engine *e, const struct command *c,
+			  unsigned set)
+{
+	struct smtp_transaction *t = c->t;
+	const char *why =
+	    engine_explain_refusal(t->arena, "refuses parameters of", set);
+	const struct diag *d =
+	    engine_lost_diag(t, c->rcpt, false, "parameter-refused", why);
+
+	caps_mask(&e->caps, set);
+	engine_end_rcpt(e, t, c->rcpt, d, set);
+}
+
 static void refuse_rcpt(struct smtp_engine *e, const struct command *c,
 			const struct reply *r)
 {
@@ -230,11 +208,17 @@ static void refuse_rcpt(struct smtp_engine *e, const struct command *c,
 					   .reason = "rcpt-limit",
 					   .status = { "4.5.3", 5 } };
 
-	if (is_rcpt_limit(t->progress, r))
-		engine_end_rcpt(e, c->t, c->rcpt, &limit);
+	unsigned refused =
+	    engine_params_refused(r, t->progress->rcpts[c->rcpt].params);
+
+	if (refused != 0)
+		refuse_params(e, c, refused);
+	else if (is_rcpt_limit(t->progress, r))
+		engine_end_rcpt(e, c->t, c->rcpt, &limit, 0);
 	else
 		engine_end_rcpt(e, c->t, c->rcpt,
-				engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r));
+				engine_diag(e, t, c->rcpt, SMTP_PHASE_RCPT, r),
+				0);
 }
 
 static void on_rcpt(struct smtp_engine *e, struct command *c,
@@ -248,7 +232,7 @@ static void on_rcpt(struct smtp_engine *e, struct command *c,
 	p->n_rcpt_waiting--;
 	if (is_yes)
 		p->n_accepted++; /* also behind a refused MAIL: see on_data */
-	if (rcpt->state != RCPT_OPEN)
+	if (rcpt->state != RCPT_OPEN || p->returned != NULL)
 		return;
 	rcpt->reply = arena_dup(t->arena, r->text);
 	if (is_yes)
@@ -314,7 +298,7 @@ static void decide_content(struct smtp_engine *e, struct smtp_transaction *t,
 
 	if (e->config.is_lmtp && i < t->n_rcpts)
 		engine_end_rcpt(e, t, i,
-				engine_diag(e, t, i, SMTP_PHASE_END, r));
+				engine_diag(e, t, i, SMTP_PHASE_END, r), 0);
 	else
 		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_END, r);
 	if (outcome_is_yes(SMTP_PHASE_END, r->code)) {
@@ -334,10 +318,49 @@ static void on_end(struct smtp_engine *e, struct command *c,
 	decide_content(e, c->t, r);
 }
 
-/* Replies by which a server says that it does not know BDAT after all. */
-static bool is_bdat_unknown(unsigned code)
+/*
+ * Does a server say that it does not know BDAT after all? It does so to the
+ * first chunk, or never; 503 is what one says that waits for DATA.
+ */
+static bool is_bdat_unknown(const struct smtp_engine *e,
+			    const struct command *c, const struct reply *r)
 {
-	return code == 500 || code == 501 || code == 502 || code == 504;
+	const struct smtp_progress *p = c->t->progress;
+	bool is_per_rcpt = e->config.is_lmtp && c->is_last;
+
+	if (p->is_chunk_taken || (is_per_rcpt && c->replies < p->n_accepted))
+		return false;
+	/* To the whole content these may be said of one of LMTP's mailboxes. */
+	if (r->code == 501 || r->code == 504)
+		return !is_per_rcpt;
+	return r->code == 500 || r->code == 502 || r->code == 503;
+}
+
+static void refuse_chunking(struct smtp_engine *e, struct command *c)
+{
+	caps_mask(&e->caps, SMTP_EXT_CHUNKING);
+	c->t->progress->refused = SMTP_EXT_CHUNKING;
+	return_refused(c->t, "chunking-refused",
+		       "remote offers CHUNKING but does not know BDAT");
+	/* Does it owe LMTP's other replies to something it does not know? */
+	if (e->config.is_lmtp && c->replies > 1)
+		smtp_lost(e, "connection-given-up",
+			  "BDAT refused in an unknown state");
+}
+
+/* A chunk that is not the last: as with DATA, nobody has got anything yet. */
+static void refuse_chunk(struct smtp_engine *e, struct smtp_transaction *t,
+			 const struct reply *r)
+{
+	struct smtp_progress *p = t->progress;
+
+	if (!(r->code >= 400 && r->code <= 599)) {
+		/* 354 among them, which is a yes only to DATA */
+		smtp_lost(e, "protocol-error", "unexpected reply to BDAT");
+	} else if (p->returned == NULL) {
+		p->data_reply = arena_dup(t->arena, r->text);
+		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_DATA, r);
+	}
 }
 
 /*
@@ -357,23 +380,18 @@ static void on_bdat(struct smtp_engine *e, struct command *c,
 		e->needs_rset = true;
 		engine_drop_unsent(e, t);
 	}
-	if (has_accepted && is_bdat_unknown(r->code)) {
-		caps_mask(&e->caps, SMTP_EXT_CHUNKING);
-		p->returned = "chunking-refused";
-		p->returned_why =
-		    "remote offers CHUNKING but does not know BDAT";
+	if (has_accepted && is_bdat_unknown(e, c, r)) {
+		refuse_chunking(e, c);
 	} else if (c->is_last && has_accepted && p->returned == NULL) {
 		decide_content(e, t, r);
 	} else if (!is_yes) {
-		p->data_reply = arena_dup(t->arena, r->text);
-		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_DATA, r);
-		if (!(r->code >= 400 && r->code <= 599))
-			smtp_lost(e, "protocol-error",
-				  "unexpected reply to BDAT");
+		refuse_chunk(e, t, r);
 	} else if (c->is_last && p->n_accepted > 0) {
 		/* MAIL was refused and yet this was taken: for whom? */
 		smtp_lost(e, "protocol-error",
 			  "BDAT accepted without a valid transaction");
+	} else {
+		p->is_chunk_taken = true;
 	}
 }
 
@@ -402,9 +420,9 @@ const struct step engine_steps[] = {
 	[CMD_HELO] = { "HELO", false, SMTP_WAIT_COMMAND, SMTP_PHASE_HELLO,
 		       print_hello, on_helo },
 	[CMD_MAIL] = { "MAIL", true, SMTP_WAIT_COMMAND, SMTP_PHASE_MAIL,
-		       print_mail, on_mail },
+		       engine_print_mail, on_mail },
 	[CMD_RCPT] = { "RCPT", true, SMTP_WAIT_COMMAND, SMTP_PHASE_RCPT,
-		       print_rcpt, on_rcpt },
+		       engine_print_rcpt, on_rcpt },
 	[CMD_DATA] = { "DATA", false, SMTP_WAIT_DATA, SMTP_PHASE_DATA,
 		       print_data, on_data },
 	[CMD_END] = { ".", true, SMTP_WAIT_END, SMTP_PHASE_END,

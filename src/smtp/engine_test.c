@@ -5,14 +5,23 @@
  * the engine is given and what must come of it stands in "#!" lines:
  *
  *	#! config WORD...	lmtp no-esmtp no-pipelining if-greeted window=N
+ *				ignored=KEYWORD time=UNIXTIME
  *	#! message SENDER RCPT...	"-" is the null sender; added at start
- *	#! option 8bit size=N envid=X ret=X	of the last message
+ *	#! option 8bit utf8 size=N envid=X ret=X by=UNIXTIME;R|N[T]
+ *			of the last message
  *	#! notify SUCCESS	of the last message's recipients
+ *	#! orcpt TYPE;XTEXT	likewise
+ *	#! again REASON		what comes back for that is added once more
  *	#! body TEXT		its content; \r and \n as such
  *	#! expect M.R FATE STATUS REASON	of recipient R of message M
  *	#! text M.R WORDS	the report's text must hold this
  *	#! returned M REASON	message M comes back
+ *	#! refused KEYWORD...	extensions of all events together
+ *	#! offers KEYWORD...	what smtp_caps() holds at the end; - is nothing
+ *	#! suspects KEYWORD...	smtp_suspects() at the end; - is nothing
+ *	#! used-up		smtp_is_used_up()
  *	#! failed PHASE CODE	the session could not be opened
+ *	#! engine WHY		why the program itself cannot play it
  *	#! whole		the bytes must come in one piece
  *
  * Every dialogue is played with the server's bytes whole, one by one, and in
@@ -62,6 +71,9 @@ struct play {
 	bool is_closed, is_failed, is_whole;
 	unsigned failed_code;
 	const char *failed_phase;
+	struct slice again; /* the reason that is forgiven */
+	unsigned refused;   /* extensions of all events */
+	int64_t time;
 	unsigned line;
 };
 
@@ -85,6 +97,19 @@ static struct message *message_of(const struct smtp_transaction *t)
 	return t->owner;
 }
 
+static void on_returned(struct play *p, const struct smtp_event *ev)
+{
+	struct message *m = message_of(ev->transaction);
+
+	if (p->again.len > 0 &&
+	    slice_eq(p->again, slice_of(ev->diag->reason))) {
+		smtp_add(p->engine, &m->t);
+		return;
+	}
+	m->returned++;
+	m->returned_reason = ev->diag->reason;
+}
+
 static void take_events(struct play *p)
 {
 	struct smtp_event ev;
@@ -92,6 +117,7 @@ static void take_events(struct play *p)
 	while (smtp_event(p->engine, &ev)) {
 		if (p->is_closed)
 			PLAY_FAIL(p, "an event after CLOSED");
+		p->refused |= ev.extensions;
 		switch (ev.kind) {
 		case SMTP_EVENT_RCPT:
 			message_of(ev.transaction)->results[ev.rcpt].diag =
@@ -102,9 +128,7 @@ static void take_events(struct play *p)
 			message_of(ev.transaction)->done++;
 			break;
 		case SMTP_EVENT_RETURNED:
-			message_of(ev.transaction)->returned++;
-			message_of(ev.transaction)->returned_reason =
-			    ev.diag->reason;
+			on_returned(p, &ev);
 			break;
 		case SMTP_EVENT_FAILED:
 			p->is_failed = true;
@@ -250,6 +274,10 @@ static void play_line(struct play *p, struct slice line)
 		flush(p);
 		smtp_lost(p->engine, "connection-lost", "remote hung up on us");
 		pump(p);
+	} else if (slice_eq(line, SLICE("X: silent"))) {
+		flush(p);
+		smtp_lost(p->engine, "timeout", "Timeout");
+		pump(p);
 	} else if (slice_eq(line, SLICE("X: eof"))) {
 		flush(p);
 		if (!p->is_closed)
@@ -288,6 +316,10 @@ static void set_config(struct play *p, struct slice words)
 			p->config.esmtp_only_if_greeted = true;
 		else if (slice_starts(word, SLICE("window=")))
 			p->config.window = (unsigned)value_of(word);
+		else if (slice_starts(word, SLICE("ignored=")))
+			p->config.ignored |= caps_ext_of(slice_from(word, 8));
+		else if (slice_starts(word, SLICE("time=")))
+			p->time = (int64_t)value_of(word);
 		else
 			PLAY_FAIL(p, "unknown config");
 	}
@@ -309,6 +341,19 @@ static void add_message(struct play *p, struct slice words)
 		m->rcpts[m->t.n_rcpts++].path = word;
 }
 
+/* "by=UNIXTIME;M[T]" */
+static struct smtp_by by_of(struct slice word)
+{
+	size_t at = slice_find(word, ';');
+	struct slice mode = slice_from(word, at + 1);
+
+	return (struct smtp_by){ .is_set = true,
+				 .deadline =
+				     (int64_t)value_of(slice_head(word, at)),
+				 .mode = mode.p[0],
+				 .trace = mode.len > 1 };
+}
+
 static void set_option(struct play *p, struct slice words)
 {
 	struct message *m = &p->messages[p->n_messages - 1];
@@ -317,6 +362,10 @@ static void set_option(struct play *p, struct slice words)
 	while (slice_word(&words, &word)) {
 		if (slice_eq(word, SLICE("8bit")))
 			m->t.is_8bit = true;
+		else if (slice_eq(word, SLICE("utf8")))
+			m->t.needs_smtputf8 = true;
+		else if (slice_starts(word, SLICE("by=")))
+			m->t.by = by_of(word);
 		else if (slice_starts(word, SLICE("size=")))
 			m->t.size = value_of(word);
 		else if (slice_starts(word, SLICE("envid=")))
@@ -334,6 +383,14 @@ static void set_notify(struct play *p, struct slice value)
 
 	for (size_t i = 0; i < m->t.n_rcpts; i++)
 		m->rcpts[i].notify = value;
+}
+
+static void set_orcpt(struct play *p, struct slice value)
+{
+	struct message *m = &p->messages[p->n_messages - 1];
+
+	for (size_t i = 0; i < m->t.n_rcpts; i++)
+		m->rcpts[i].orcpt = value;
 }
 
 /* Directives that tell what to play; the others tell what must come of it. */
@@ -357,6 +414,10 @@ static bool prepare(struct play *p, struct slice line)
 		set_option(p, line);
 	else if (slice_eq(word, SLICE("notify")))
 		set_notify(p, line);
+	else if (slice_eq(word, SLICE("orcpt")))
+		set_orcpt(p, line);
+	else if (slice_eq(word, SLICE("again")))
+		p->again = line;
 	else if (slice_eq(word, SLICE("body")))
 		p->messages[p->n_messages - 1].body = unescape(line, p->arena);
 	return true;
@@ -427,6 +488,35 @@ static void expect_failed(struct play *p, struct slice words)
 			  p->failed_code);
 }
 
+/* A set of extensions, by their keywords. */
+static void expect_set(struct play *p, struct slice words, unsigned got)
+{
+	struct str text = STR_INIT;
+	unsigned want = 0;
+	struct slice word;
+
+	while (slice_word(&words, &word))
+		want |= caps_ext_of(word);
+	caps_print_set(&text, got);
+	if (got != want)
+		PLAY_FAIL(p, "got '%s'", str_cstr(&text));
+	str_done(&text);
+}
+
+/* What is true of the engine at the end of the play. */
+static void check_engine(struct play *p, struct slice word, struct slice rest)
+{
+	if (slice_eq(word, SLICE("refused")))
+		expect_set(p, rest, p->refused);
+	else if (slice_eq(word, SLICE("offers")))
+		expect_set(p, rest, caps_set(smtp_caps(p->engine)));
+	else if (slice_eq(word, SLICE("suspects")))
+		expect_set(p, rest, smtp_suspects(p->engine));
+	else if (slice_eq(word, SLICE("used-up")) &&
+		 (!smtp_is_used_up(p->engine) || smtp_has_room(p->engine)))
+		PLAY_FAIL(p, "there is room for more");
+}
+
 static void check(struct play *p, struct slice line)
 {
 	struct slice word;
@@ -444,6 +534,8 @@ static void check(struct play *p, struct slice line)
 		expect_returned(p, line);
 	else if (slice_eq(word, SLICE("failed")))
 		expect_failed(p, line);
+	else
+		check_engine(p, word, line);
 }
 
 /* The invariant: each message ends once, each recipient at most once. */
@@ -481,6 +573,11 @@ static void for_each_line(struct play *p, struct slice text,
 	}
 }
 
+static int64_t wall_time(void *context)
+{
+	return ((struct play *)context)->time;
+}
+
 static void prepare_line(struct play *p, struct slice line)
 {
 	(void)prepare(p, line);
@@ -494,7 +591,9 @@ static void play_file(const char *file, struct slice text, unsigned seed)
 	p->seed = seed;
 	p->arena = arena_new();
 	p->config = (struct smtp_config){ .helo_name = SLICE("client.example"),
-					  .window = 1 };
+					  .window = 1,
+					  .wall_time = wall_time,
+					  .wall_time_context = p };
 	for_each_line(p, text, prepare_line);
 	p->engine = smtp_new(&p->config);
 	for (size_t i = 0; i < p->n_messages; i++)

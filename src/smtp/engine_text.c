@@ -7,6 +7,10 @@
  */
 #include "smtp/engine_internal.h"
 
+#include "base/keyword.h"
+
+#include <string.h>
+
 enum { TRANSCRIPT_REPLY_MAX = 4096 };
 
 static void add_said(struct str *to, struct slice command)
@@ -79,9 +83,10 @@ struct slice engine_hello_transcript(const struct smtp_engine *e,
 }
 
 /* Does success mean that the next hop also reports it (RFC 3461 5.2.2)? */
-static bool hands_over_dsn(const struct smtp_engine *e)
+static bool hands_over_dsn(const struct smtp_engine *e,
+			   const struct rcpt_progress *rcpt)
 {
-	return e->caps.dsn && !e->config.is_lmtp;
+	return rcpt->has_dsn && !e->config.is_lmtp;
 }
 
 const struct diag *engine_diag(const struct smtp_engine *e,
@@ -107,11 +112,38 @@ const struct diag *engine_diag(const struct smtp_engine *e,
 				       "%.*s (this is abnormal, investigate!)",
 				       SLICE_ARG(d->text));
 	if (d->fate == FATE_RELAYED) {
-		d->dsn_handed_over = hands_over_dsn(e);
+		d->dsn_handed_over =
+		    hands_over_dsn(e, &t->progress->rcpts[rcpt]);
 		if (e->config.is_lmtp)
 			d->fate = FATE_DELIVERED;
 	}
 	return d;
+}
+
+/* Why a message comes back, for programs, and what that is in a report. */
+struct reason_row {
+	const char *reason, *status;
+	enum fate fate;
+};
+
+/* clang-format off */
+static const struct reason_row text_reasons[] = {
+	{ "deliver-by-expired", "5.4.7 (delivery time expired)", FATE_FAILED },
+	{ "parameter-refused",  "4.5.4", FATE_DEFERRED },
+	{ "chunking-refused",   "4.5.1", FATE_DEFERRED },
+	{ "mail-limit",         "4.5.3", FATE_DEFERRED },
+	{ "message-unreadable", "4.3.0", FATE_DEFERRED },
+};
+/* clang-format on */
+
+static const struct reason_row *row_of(const char *reason)
+{
+	static const struct reason_row lost = { "", "4.4.2", FATE_DEFERRED };
+
+	for (size_t i = 0; i < COUNT(text_reasons); i++)
+		if (strcmp(text_reasons[i].reason, reason) == 0)
+			return &text_reasons[i];
+	return &lost;
 }
 
 const struct diag *engine_lost_diag(const struct smtp_transaction *t,
@@ -121,18 +153,20 @@ const struct diag *engine_lost_diag(const struct smtp_transaction *t,
 	struct diag *d = ARENA_NEW(t->arena, struct diag);
 	struct arena *a = t->arena;
 	struct str line = STR_INIT;
+	const struct reason_row *row = row_of(reason);
 	struct slice said;
 
 	str_addf(&line, "%s%s", is_end_sent ? "outcome unknown: " : "", why);
-	d->diagnostic = arena_printf(a, "smtp; 466 (%s)", str_cstr(&line));
-	d->status = SLICE("4.4.2");
+	d->diagnostic = arena_printf(a, "smtp; %u66 (%s)",
+				     fate_class(row->fate), str_cstr(&line));
+	d->status = slice_of(row->status);
 	if (is_end_sent) {
 		d->fate = FATE_DEFERRED_BACK;
 		d->reason = "outcome-unknown";
 		d->text = engine_transcript(t, rcpt, str_cstr(&line),
 					    SMTP_PHASE_END, SLICE(""));
 	} else {
-		d->fate = FATE_DEFERRED;
+		d->fate = row->fate;
 		d->reason = reason;
 		said =
 		    engine_transcript(t, rcpt, "", SMTP_PHASE_END, SLICE(""));

@@ -106,6 +106,74 @@ static const char *refusal_reason(enum smtp_phase phase)
 	return "connect-failed";
 }
 
+/* ---- greylisting --------------------------------------------------------- */
+
+static const char *const grey_words[] = {
+	"greylist",  "graylist",  "grey list", "gray list",
+	"grey-list", "gray-list", "grey_list", "gray_list",
+};
+
+static const char *const later_words[] = {
+	"again later",		"later again", "try later",
+	"retry later",		"try again",   "come back",
+	"please retry",		"please wait", "first time",
+	"temporarily deferred", "not yet",
+};
+
+/* A cause of its own, which another host may not have. */
+static const char *const trouble_words[] = {
+	"local problem", "local error",	 "internal",  "unavailable",
+	"config",	 "database",	 "lookup",    "resol",
+	"dns",		 "cannot",	 "unable",    "timeout",
+	"timed out",	 "too many",	 "too much",  "too quickly",
+	"overload",	 "load average", "busy",      "resource",
+	"disk",		 "space",	 "storage",   "memory",
+	"quota",	 "full",	 "locked",    "maintenance",
+	"mailbox",	 "queue",	 "not found", "not exist",
+	"verif",	 "rate limit",
+};
+
+static bool speaks_of(struct slice text, const char *const *words, size_t n)
+{
+	for (size_t at = 0; at < text.len; at++)
+		for (size_t i = 0; i < n; i++)
+			if (slice_starts_nocase(slice_from(text, at),
+						slice_of(words[i])))
+				return true;
+	return false;
+}
+
+/* Security and policy in general, or nothing that can be told. */
+static bool may_be_grey(struct status code)
+{
+	return code.subject == 7 || code.subject == 0 ||
+	       (code.subject == 2 && code.detail == 0);
+}
+
+static bool is_grey_code(struct status code)
+{
+	return (code.subject == 7 && code.detail == 1) ||
+	       (code.subject == 2 && code.detail == 0);
+}
+
+bool outcome_is_greylisting(const struct reply *reply)
+{
+	struct slice text = reply->text;
+
+	if (reply->code < 400 || reply->code > 499)
+		return false;
+	if (speaks_of(text, grey_words, COUNT(grey_words)))
+		return true;
+	if (reply->code != 450 && reply->code != 451)
+		return false;
+	if (reply->has_enhanced && !may_be_grey(reply->enhanced))
+		return false;
+	if (speaks_of(text, trouble_words, COUNT(trouble_words)))
+		return false;
+	return speaks_of(text, later_words, COUNT(later_words)) ||
+	       (reply->has_enhanced && is_grey_code(reply->enhanced));
+}
+
 struct slice outcome_diagnostic(const struct reply *reply, struct arena *a)
 {
 	struct slice rest = reply->text, line;

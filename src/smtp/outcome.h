@@ -42,6 +42,20 @@ bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
  */
 bool outcome_is_yes(enum smtp_phase phase, unsigned code);
 
+/*
+ * Is this the refusal of a server that does not know us yet and wants to see
+ * us come back (greylisting, RFC 6647)? Then another host of the destination
+ * would say the same, and the address that was tried is the one to try again.
+ * True for
+ *  - any 4xx whose words speak of greylisting;
+ *  - 450 and 451 whose words ask for a later try, or whose enhanced code is
+ *    4.7.1 or 4.2.0: unless the words name a trouble of the server's own or
+ *    of the mailbox, or the enhanced code is about something else.
+ * 421 without such words is a host that leaves, not one that waits for us.
+ * Any doubt is answered with no: another host is tried in vain at worst.
+ */
+bool outcome_is_greylisting(const struct reply *reply);
+
 /* "smtp; CODE (TEXT)" for one reply, brackets made square; lives in a. */
 struct slice outcome_diagnostic(const struct reply *reply, struct arena *a);
 

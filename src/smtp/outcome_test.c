@@ -132,10 +132,87 @@ static void test_diagnostic_has_square_brackets_and_no_codes(void **state)
 	arena_free(a);
 }
 
+struct grey_row {
+	const char *text; /* code, enhanced code and words, as a server says */
+	bool want;
+};
+
+/* Patterns that are met in the field, in short words of our own. */
+/* clang-format off */
+static const struct grey_row grey_rows[] = {
+	/* those that say what they are */
+	{ "450 4.2.0 <u@y>: recipient refused: Greylisted, see help", true },
+	{ "450 4.7.1 <u@y>: Greylisted for 5 minutes", true },
+	{ "451 4.7.1 Greylisting in action, come back in 00:05:00", true },
+	{ "451-mx: this host is greylisted\n451 please wait", true },
+	{ "451 4.7.1 Graylisted, delay of 300 seconds", true },
+	{ "451 grey listed", true },
+	{ "421 4.7.0 gray-list: call again", true },
+	{ "452 4.3.1 Greylisted", true },
+	{ "471 you have been GREYLISTED", true },
+	/* those that only put us off */
+	{ "451 4.7.1 Try again later", true },
+	{ "451 Temporary failure, please try again later.", true },
+	{ "450 please come back in 60 seconds", true },
+	{ "451 4.7.500 Access denied, please try again later (AS1)", true },
+	{ "451 Message temporarily deferred - [160]", true },
+	{ "450 4.7.1 first time we meet, retry later", true },
+	{ "451 4.7.1 deferred by policy", true },
+	{ "450 4.2.0 <u@y>: deferred", true },
+	/* troubles of the host: another may have none */
+	{ "451 Temporary local problem - please try later", false },
+	{ "451 4.7.1 Service unavailable - try again later", false },
+	{ "451 4.3.0 Temporary lookup failure", false },
+	{ "451 4.3.5 Server configuration error, try again later", false },
+	{ "450 4.4.3 try again later", false },
+	{ "452 4.3.1 Insufficient system storage, try again later", false },
+	{ "451 4.7.1 too many connections, try again later", false },
+	{ "421 4.3.2 closing, try again later", false },
+	{ "421 Try again later", false },
+	{ "421 4.7.0 [TS01] Messages temporarily deferred", false },
+	/* troubles of an address, or of ours */
+	{ "450 4.2.0 mailbox locked, try again later", false },
+	{ "452 4.2.2 over quota", false },
+	{ "450 4.2.1 receiving mail too quickly, try again later", false },
+	{ "450 4.1.1 unverified address, try again later", false },
+	{ "450 4.1.8 sender's domain not found", false },
+	{ "450 4.7.1 cannot find your hostname", false },
+	{ "450 4.7.25 no reverse name", false },
+	{ "450 Requested mail action not taken", false },
+	{ "451 aborted", false },
+	/* never temporary */
+	{ "550 5.7.1 Greylisted, try again later", false },
+	{ "250 2.0.0 no greylisting here", false },
+	{ "999 greylisted", false },
+};
+/* clang-format on */
+
+static void test_greylisting_is_told_from_trouble(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(grey_rows); i++) {
+		struct str line = STR_INIT;
+		struct reply_parser p = { 0 };
+		struct reply reply;
+		struct slice in;
+		struct err err;
+
+		str_addf(&line, "%s\r\n", grey_rows[i].text);
+		in = str_slice(&line);
+		assert_int_equal(reply_feed(&p, &in, &reply, &err), PARSE_DONE);
+		if (outcome_is_greylisting(&reply) != grey_rows[i].want)
+			fail_msg("'%s' is %sgreylisting", grey_rows[i].text,
+				 grey_rows[i].want ? "" : "no ");
+		reply_done(&p);
+		str_done(&line);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row),
+		cmocka_unit_test(test_greylisting_is_told_from_trouble),
 		cmocka_unit_test(test_enhanced_code_counts_only_if_offered),
 		cmocka_unit_test(
 		    test_diagnostic_has_square_brackets_and_no_codes),

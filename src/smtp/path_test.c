@@ -121,6 +121,23 @@ static void test_envid_and_orcpt_values(void **state)
 	assert_false(orcpt_valid(slice_make(many, 501)));
 }
 
+static void test_where_the_local_part_ends(void **state)
+{
+	static const struct {
+		const char *address;
+		size_t want;
+	} parts[] = {
+		{ "bob@x", 3 },	      { "bob", 3 },	{ "a@b@x", 3 },
+		{ "\"a@b\"@x", 5 },   { "\"a@b\"", 5 }, { "\"a\\\"@\"@x", 6 },
+		{ "j\303\266@x", 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(parts); i++)
+		assert_int_equal(path_local_length(slice_of(parts[i].address)),
+				 parts[i].want);
+}
+
 static void test_helo_names(void **state)
 {
 	(void)state;
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_nul_is_refused),
 		cmocka_unit_test(test_over_long_address_is_refused),
 		cmocka_unit_test(test_envid_and_orcpt_values),
+		cmocka_unit_test(test_where_the_local_part_ends),
 		cmocka_unit_test(test_helo_names),
 	};
 

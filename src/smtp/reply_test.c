@@ -147,6 +147,43 @@ static void test_rest_of_chunk_is_left_for_the_next_reply(void **state)
 	reply_done(&parser);
 }
 
+struct partial_row {
+	const char *in, *want;
+};
+
+static const struct partial_row partial_rows[] = {
+	{ "", "" },
+	{ "25", "25" },
+	{ "250-a\r\n", "250-a" },
+	{ "250-a\r\n25", "250-a\n25" },
+	{ "250 whole\r\n", "" },
+	{ "250 whole\r\n354 g", "354 g" },
+	/* what is wrong is shown too */
+	{ "hello there\r\n", "hello there\r" },
+	{ "250-a\r\n550 b\r\n", "250-a\n550 b\r" },
+};
+
+static void test_beginning_of_a_reply_can_be_shown(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(partial_rows) / sizeof(partial_rows[0]);
+	     i++) {
+		struct reply_parser parser = { 0 };
+		struct slice in = slice_of(partial_rows[i].in);
+		struct str got = STR_INIT;
+		struct reply reply;
+		struct err err;
+
+		while (in.len > 0 &&
+		       reply_feed(&parser, &in, &reply, &err) == PARSE_DONE)
+			;
+		reply_partial(&parser, &got);
+		assert_slice_is(str_slice(&got), partial_rows[i].want);
+		str_done(&got);
+		reply_done(&parser);
+	}
+}
+
 static void test_line_text_leaves_codes_out(void **state)
 {
 	(void)state;
@@ -164,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_endless_line_is_refused),
 		cmocka_unit_test(test_endless_continuation_is_refused),
 		cmocka_unit_test(test_rest_of_chunk_is_left_for_the_next_reply),
+		cmocka_unit_test(test_beginning_of_a_reply_can_be_shown),
 		cmocka_unit_test(test_line_text_leaves_codes_out),
 	};
 
