@@ -99,10 +99,29 @@ bool slice_has_control(struct slice s)
 	return false;
 }
 
+/* The eight bytes at p, in one word. */
+static uint64_t word_at(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
 bool slice_has_8bit(struct slice s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= 0x80)
+	const uint64_t high_bits = 0x8080808080808080;
+	const char *p = s.p;
+	size_t left = s.len;
+
+	/* Whole messages pass here: four words are looked at together. */
+	for (; left >= 32; left -= 32, p += 32)
+		if (((word_at(p) | word_at(p + 8) | word_at(p + 16) |
+		      word_at(p + 24)) &
+		     high_bits) != 0)
+			return true;
+	for (; left > 0; left--, p++)
+		if ((unsigned char)*p >= 0x80)
 			return true;
 	return false;
 }

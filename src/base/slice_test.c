@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct slice null_slice;
 
@@ -119,6 +120,23 @@ static void test_control_and_8bit_bytes_are_seen(void **state)
 
 		assert_int_equal(slice_has_control(s), i < 32 || i == 127);
 		assert_int_equal(slice_has_8bit(s), i >= 128);
+	}
+}
+
+static void test_an_8bit_byte_is_seen_at_any_place(void **state)
+{
+	char text[100];
+
+	(void)state;
+	memset(text, 0x7f, sizeof(text));
+	for (size_t len = 1; len <= sizeof(text); len++) {
+		assert_false(slice_has_8bit(slice_make(text, len)));
+		for (size_t at = 0; at < len; at++) {
+			text[at] = (char)0x80;
+			assert_true(slice_has_8bit(slice_make(text, len)));
+			assert_false(slice_has_8bit(slice_make(text, at)));
+			text[at] = 0x7f;
+		}
 	}
 }
 
@@ -248,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_case_is_folded_for_ascii_letters_alone),
 		cmocka_unit_test(test_bytes_and_texts_are_found),
 		cmocka_unit_test(test_control_and_8bit_bytes_are_seen),
+		cmocka_unit_test(test_an_8bit_byte_is_seen_at_any_place),
 		cmocka_unit_test(test_blanks_are_trimmed_at_both_ends),
 		cmocka_unit_test(test_words_are_cut_one_by_one),
 		cmocka_unit_test(test_cut_sees_every_part),

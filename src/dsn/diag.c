@@ -39,6 +39,7 @@ struct diag *diag_copy(const struct diag *d, struct arena *a)
 	copy->status = arena_dup(a, d->status);
 	copy->diagnostic = arena_dup(a, d->diagnostic);
 	copy->remote_mta = arena_dup(a, d->remote_mta);
+	copy->connection = arena_dup(a, d->connection);
 	copy->text = arena_dup(a, d->text);
 	return copy;
 }

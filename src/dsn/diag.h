@@ -32,6 +32,13 @@ struct diag {
 	struct slice diagnostic;
 	/* TYPE "; " name, for Remote-MTA; empty if no host was involved. */
 	struct slice remote_mta;
+	/*
+	 * Both ends of the connection, "REMOTE|PORT|LOCAL|PORT", or what is
+	 * known of them; for our own logs only, never for a report.
+	 */
+	struct slice connection;
+	/* What was done to the content ("NONE", "QP"...); NULL: undecided. */
+	const char *conversion;
 	/* For humans; CR separates the lines of a transcript. */
 	struct slice text;
 	unsigned retry_after; /* seconds; only with FATE_RETRY_AT */

@@ -213,3 +213,12 @@ bool utf8_is_wide(const struct utf8 *u)
 {
 	return u->has_wide && !u->is_bad && u->need == 0;
 }
+
+bool utf8_text_is_wide(struct slice text)
+{
+	struct utf8 u;
+
+	utf8_begin(&u);
+	utf8_push(&u, text);
+	return utf8_is_wide(&u);
+}

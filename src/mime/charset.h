@@ -56,4 +56,7 @@ void utf8_push(struct utf8 *u, struct slice in);
 /* Is what was pushed whole and valid UTF-8, and more than ASCII? */
 bool utf8_is_wide(const struct utf8 *u);
 
+/* The same of a whole text at once. */
+bool utf8_text_is_wide(struct slice text);
+
 #endif

@@ -189,6 +189,9 @@ static void test_utf8_is_told_in_any_chunks(void **state)
 			if (is_wide(slice_of(rows[i].text), seed) !=
 			    rows[i].want)
 				fail_msg("row %zu, seed %u", i, seed);
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(utf8_text_is_wide(slice_of(rows[i].text)),
+				 rows[i].want);
 }
 
 /* By the definition, one character at a time. */

@@ -147,6 +147,46 @@ static const char *find(const char *p, const char *end, char c)
 	return at != NULL ? at : end;
 }
 
+/*
+ * Does a line begin here, with nothing held back, and is every line up to the
+ * next CR or NUL simply copied, with CRLF for LF and perhaps a dot in front?
+ */
+static bool is_plain(const struct wire *w)
+{
+	unsigned special = WIRE_CRLF | WIRE_FROM | WIRE_HEADER;
+
+	return w->at_bol && !w->had_cr && w->from_len == 0 &&
+	       (w->flags & special) == WIRE_CRLF;
+}
+
+/*
+ * Copies plain lines: from p, where one begins, the first ending at lf, none
+ * reaching limit, where the text ends or a CR or NUL stands. Returns where the
+ * first line begins that was not copied. Mail consists of these.
+ */
+static const char *push_lines(const struct wire *w, const char *p,
+			      const char *lf, const char *limit,
+			      struct str *out)
+{
+	bool has_dots = (w->flags & WIRE_DOTS) != 0;
+
+	while (lf < limit) {
+		size_t n = (size_t)(lf - p);
+		char *to;
+
+		make_room(out, n);
+		to = out->p + out->len;
+		if (has_dots && *p == '.')
+			*to++ = '.';
+		memcpy(to, p, n);
+		memcpy(to + n, "\r\n", 2);
+		out->len = (size_t)(to + n + 2 - out->p);
+		p = lf + 1;
+		lf = find(p, limit, '\n');
+	}
+	return p;
+}
+
 void wire_push(struct wire *w, struct slice in, struct str *out)
 {
 	bool is_wire = w->flags & WIRE_CRLF;
@@ -165,6 +205,11 @@ void wire_push(struct wire *w, struct slice in, struct str *out)
 
 		if (nul < stop)
 			stop = nul;
+		if (stop == lf && lf < end && is_plain(w)) {
+			p = push_lines(w, p, lf, cr < nul ? cr : nul, out);
+			lf = find(p, end, '\n');
+			continue;
+		}
 		make_room(out, (size_t)(stop - p));
 		if (stop > p)
 			add_run(w, p, stop, out);

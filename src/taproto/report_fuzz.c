@@ -131,14 +131,15 @@ FUZZ(data, size)
 	for (size_t i = 0; i < 6; i++)
 		slice_cut(&line, '\xff', &parts[i]);
 	for (unsigned s = 0; s < STATUS_UNKNOWN; s++) {
-		struct diag d = { (enum fate)(size % (FATE_DEFERRED_BACK + 1)),
-				  "fuzz",
-				  parts[0],
-				  parts[1],
-				  parts[2],
-				  parts[3],
-				  (unsigned)size,
-				  false };
+		struct diag d = {
+			.fate = (enum fate)(size % (FATE_DEFERRED_BACK + 1)),
+			.reason = "fuzz",
+			.status = parts[0],
+			.diagnostic = parts[1],
+			.remote_mta = parts[2],
+			.text = parts[3],
+			.retry_after = (unsigned)size,
+		};
 
 		check_result(&(struct report_result){
 		    size, UINT64_MAX - size, parts[4], &d,

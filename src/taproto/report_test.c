@@ -502,8 +502,12 @@ static void test_hostile_diag_stays_one_line(void **state)
 {
 	const struct slice evil =
 	    SLICE("a\tb\001c\nd\re\0f\033g\177h\n#hungry\n1/2\t\tok3 \200");
-	const struct diag d = { FATE_DEFERRED, "evil", evil, evil,
-				evil,	       evil,   0,    false };
+	const struct diag d = { .fate = FATE_DEFERRED,
+				.reason = "evil",
+				.status = evil,
+				.diagnostic = evil,
+				.remote_mta = evil,
+				.text = evil };
 	struct str got = STR_INIT;
 	struct notary n;
 	struct report r;
