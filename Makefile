@@ -4,8 +4,9 @@
 #	make demo	sets up, builds, delivers two real messages, shows all
 #	make check	sets up, builds, runs every test
 #	make install	DESTDIR= PREFIX=
+#	make interop	other people's mail systems, in every way of speaking
 #	make fuzz	SECONDS_EACH=30: libFuzzer on every target
-#	make bench	speed, beside a peer in the same run
+#	make bench	speed, beside peers in the same run; BENCH_PAGE=FILE
 #	make ci		check with gcc and clang, sanitizers, analyzers, fuzzers
 #	make clean
 #
@@ -46,8 +47,9 @@ ALL_LDFLAGS := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 ROOMS := $(shell sed -n 's/^\([a-z]*\):.*/\1/p' ROOMS)
 uses = $(shell sed -n 's/^$(1): *//p' ROOMS)
 $(foreach r,$(ROOMS),$(eval USES_$(r) := $(call uses,$(r))))
-# What a room needs of the system.
-LIBS_net :=
+# What a program needs of the system, and what a room.
+PROG_LIBS_smtp := -lbsd
+LIBS_net := -Wl,--as-needed -lunbound -levent -lidn2
 
 SRC := $(filter-out src/prog/%,$(wildcard src/*/*.c))
 TEST_SRC := $(filter %_test.c,$(SRC))
@@ -71,8 +73,8 @@ FUZZERS := $(foreach f,$(FUZZ_SRC),$(patsubst src/%_fuzz.c,%,$(f)))
 REPLAYS := $(foreach f,$(FUZZERS),$(B)/replay/$(subst /,-,$(f)))
 VERSION := $(shell sed -n 's/^## \([0-9][^ ]*\).*/\1/p' CHANGES | head -n 1)
 
-.PHONY: all demo check check-built setup install fuzz bench ci clean lint \
-	format tests check-% FORCE
+.PHONY: all demo check check-built setup install interop fuzz bench ci clean \
+	lint format tests check-% FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -127,7 +129,8 @@ $(B)/bin/%: $(B)/obj/prog/%.o \
 		$(call obj,$(filter-out $(MAINS:%=src/prog/%.c),$(PROG_SRC))) \
 		$(foreach r,$(USES_prog),$(call lib,$(r)))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(foreach r,$(USES_prog),$(LIBS_$(r)))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PROG_LIBS_$*) \
+		$(foreach r,$(USES_prog),$(LIBS_$(r)))
 
 # Executed for each run of a mailer: it has only what it needs.
 $(HELPERS:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/prog/%.o $(call libs,proc)
@@ -159,6 +162,12 @@ format:
 
 # ---- the longer ones ----------------------------------------------------
 
+# What make check does of these, and all it has no time for.
+interop: setup
+	@$(MAKE) --no-print-directory $(JOBS) all
+	ZPOST_INTEROP=all ZPOST_BIN=$(B)/bin /usr/bin/python3 -m pytest -q \
+		-n $(shell nproc) test/test_interop*.py
+
 fuzz: setup
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=fuzz fuzzers
 	@for f in $(subst /,-,$(FUZZERS)); do \
@@ -172,14 +181,15 @@ fuzz: setup
 .PHONY: fuzzers
 fuzzers: $(foreach f,$(FUZZERS),$(B)/fuzz/$(subst /,-,$(f)))
 
+BENCH := linkdelay sendloop sink spawn
 $(B)/bench/%: bench/%.c $(call lib,base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 bench: setup
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=release all \
-		build/release/bench/sink build/release/bench/spawn
-	@bench/run build/release/bin
+		$(BENCH:%=build/release/bench/%)
+	@bench/run $(BENCH_PAGE:%=-w %) build/release/bin
 
 ci: setup
 	@tools/ci

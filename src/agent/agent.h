@@ -13,6 +13,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/syslog.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "taproto/jobline.h"
@@ -30,6 +31,7 @@ struct agent_options {
 	struct slice ta_id;	    /* for notary fields; may be empty */
 	bool sync_always;	    /* -O sync=always */
 	int64_t (*wall_time)(void); /* Unix time, seconds */
+	struct syslog_sink syslog;  /* all zero: nothing is said there */
 };
 
 struct agent;

@@ -191,6 +191,24 @@ static void settle_without_message(struct agent *a, struct agent_job *job,
 	agent_job_settle_rest(a, job, &d);
 }
 
+/* A log that is refused is said so once; the mail goes on without. */
+static void open_verbose(struct agent *a, struct agent_job *job)
+{
+	const struct agent_options *o = agent_options(a);
+	struct slice file = job->ctl.verbose_file;
+	struct verbose_request request = {
+		.path = arena_cstr(job->arena, file),
+		.message_fd = job->message.fd,
+		.program = o->program,
+		.pid = o->pid,
+	};
+	struct err err;
+
+	if (file.len > 0 && verbose_open(&request, &job->verbose, &err) < 0)
+		job_comment(a, job, "verbose log \"%.*s\": %s", SLICE_ARG(file),
+			    err.text);
+}
+
 static bool open_message(struct agent *a, struct agent_job *job,
 			 const char *path)
 {
@@ -201,6 +219,7 @@ static bool open_message(struct agent *a, struct agent_job *job,
 	if (verdict == MESSAGE_OK) {
 		spoolid_print(&job->spool_id, job->message.inode,
 			      job->message.mtime, job->message.mtime_ns);
+		open_verbose(a, job);
 		return true;
 	}
 	settle_without_message(a, job, verdict, err.text);
@@ -254,6 +273,7 @@ enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 
 	*job = (struct agent_job){ .arena = arena_new(), .fd = -1 };
 	job->message.fd = -1;
+	job->opened_at = agent_options(a)->wall_time();
 	job->host = arena_dup(job->arena, request->host);
 	name = arena_dup(job->arena, request->name);
 	if (jobname_parse(name, &job->name, &err) < 0) {
@@ -297,6 +317,8 @@ static enum lock_mark mark_of(const struct diag *d)
 static enum report_status status_of(const struct agent_rcpt *r,
 				    const struct diag *d)
 {
+	if (d->fate == FATE_RELAYED && r->tells_relay)
+		return STATUS_OK2;
 	return report_status_of(d, (r->ctl->dsn.notify & NOTIFY_SUCCESS) != 0);
 }
 
@@ -359,12 +381,20 @@ static struct diag unwritten(struct agent_job *job, const struct diag *d,
 	return put_off;
 }
 
+/* What was reported of one recipient. */
+struct settled {
+	const struct ctl_rcpt *ctl;
+	struct diag diag;
+	enum report_status status;
+};
+
 /*
  * Writes one mark and the report. A mark that cannot be written leaves `~`
  * with our pid, which the scheduler clears once we are gone.
  */
-static void settle_rcpt(struct agent *a, struct agent_job *job, size_t rcpt,
-			const struct diag *given, const char *trouble)
+static struct settled settle_rcpt(struct agent *a, struct agent_job *job,
+				  size_t rcpt, const struct diag *given,
+				  const char *trouble)
 {
 	const struct agent_options *o = agent_options(a);
 	struct agent_rcpt *r = &job->rcpts[rcpt];
@@ -393,6 +423,60 @@ static void settle_rcpt(struct agent *a, struct agent_job *job, size_t rcpt,
 	    &job->out, &(struct report_result){ job->name.id, r->ctl->offset,
 						r->ctl->address.user, &d,
 						status, o->ta_id });
+	return (struct settled){ r->ctl, d, status };
+}
+
+static void tell_syslog(struct agent *a, const struct agent_job *job,
+			const struct settled *done)
+{
+	const struct agent_options *o = agent_options(a);
+	int64_t now = o->wall_time();
+	bool has_message = job->spool_id.len > 0;
+	struct syslog_entry entry = {
+		.spool_id =
+		    has_message ? str_slice(&job->spool_id) : job->name.base,
+		.recipient = done->ctl->address.user,
+		.channel = done->ctl->address.channel,
+		.delay = has_message ? now - job->message.mtime : 0,
+		.xdelay = now - job->opened_at,
+		.diag = &done->diag,
+		.status = done->status,
+		.has_conversion = o->syslog.has_conversion,
+	};
+	struct str line = STR_INIT;
+
+	syslog_print(&line, &entry, o->syslog.form);
+	o->syslog.send(o->syslog.context, str_slice(&line));
+	str_done(&line);
+}
+
+static void tell_verbose(const struct agent_job *job,
+			 const struct settled *done)
+{
+	const struct ctl_address *to = &done->ctl->address;
+	const struct diag *d = &done->diag;
+
+	verbose_printf(job->verbose,
+		       "DIAG: C='%.*s' H='%.*s' U='%.*s' ID=%llu/%zu -- "
+		       "stat='%s' reason='%s' status='%.*s' WTT='%.*s' "
+		       "MSG='%.*s'",
+		       SLICE_ARG(to->channel), SLICE_ARG(to->host),
+		       SLICE_ARG(to->user), (unsigned long long)job->name.id,
+		       done->ctl->offset, report_status_word(done->status),
+		       d->reason, SLICE_ARG(d->status),
+		       SLICE_ARG(d->remote_mta), SLICE_ARG(d->text));
+}
+
+/* The logs, which hear of it last. */
+static void tell(struct agent *a, const struct agent_job *job,
+		 const struct settled *done, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (agent_options(a)->syslog.form != SYSLOG_NONE)
+			tell_syslog(a, job, &done[i]);
+		if (job->verbose != NULL)
+			tell_verbose(job, &done[i]);
+	}
 }
 
 void agent_job_settle(struct agent *a, struct agent_job *job,
@@ -401,6 +485,8 @@ void agent_job_settle(struct agent *a, struct agent_job *job,
 	struct str lines = STR_INIT;
 	const char *trouble = NULL;
 	bool must_sync = agent_options(a)->sync_always;
+	struct settled *done = arena_array(job->arena, n, sizeof(*done));
+	size_t n_done = 0;
 	struct err err;
 
 	collect_dlines(a, job, outcomes, n, &lines);
@@ -418,13 +504,14 @@ void agent_job_settle(struct agent *a, struct agent_job *job,
 	/* The reports leave job->out only after the sync below. */
 	for (size_t i = 0; i < n; i++)
 		if (!job->rcpts[outcomes[i].rcpt].is_settled)
-			settle_rcpt(a, job, outcomes[i].rcpt, outcomes[i].diag,
-				    trouble);
+			done[n_done++] = settle_rcpt(a, job, outcomes[i].rcpt,
+						     outcomes[i].diag, trouble);
 	if (must_sync && fdatasync(job->fd) < 0) {
 		job_comment(a, job, "HELP! %.*s: fdatasync: %s",
 			    SLICE_ARG(job->name.name), strerror(errno));
 		agent_give_up(a, EX_IOERR);
 	}
+	tell(a, job, done, n_done);
 	str_done(&lines);
 }
 
@@ -478,6 +565,7 @@ void agent_job_close(struct agent *a, struct agent_job *job)
 	}
 	agent_job_settle_rest(a, job, &d);
 	agent_job_say(a, job);
+	verbose_close(job->verbose);
 	message_close(&job->message);
 	fd_close(job->fd);
 	str_done(&job->text);

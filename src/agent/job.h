@@ -10,6 +10,7 @@
 #define AGENT_JOB_H
 
 #include "agent/agent.h"
+#include "agent/verbose.h"
 #include "dsn/diag.h"
 #include "spool/ctl.h"
 #include "spool/message.h"
@@ -18,6 +19,8 @@
 struct agent_rcpt {
 	const struct ctl_rcpt *ctl; /* borrowed from the job's ctl */
 	bool is_settled;	    /* has had its report */
+	/* Relaying is to be told, NOTIFY or not (RFC 2852 4). */
+	bool tells_relay;
 };
 
 struct agent_job {
@@ -29,6 +32,8 @@ struct agent_job {
 	int fd;		   /* the control file, locks on it */
 	struct message message;
 	struct str spool_id;
+	int64_t opened_at;	  /* Unix time, seconds */
+	struct verbose *verbose;  /* of the `v` line; NULL: none */
 	struct agent_rcpt *rcpts; /* locked by us, in file order */
 	size_t n_rcpts;
 	struct str out; /* reports not yet handed to the agent */
@@ -54,13 +59,13 @@ struct agent_request {
 };
 
 /*
- * Opens and locks a job. Complaints are added to the job's out as comments; a
- * control file that is refused is not touched. A recipient of the ancient
- * form, which cannot be locked, is left alone. A missing or irregular message
- * file fails every recipient here and now (their reports are in the job's
- * out) and gives AGENT_RESYNC; one that cannot be read defers them likewise.
- * *job must be zero or closed before; whatever is returned, agent_job_close()
- * must follow.
+ * Opens and locks a job, and the verbose log that it names. Complaints are
+ * added to the job's out as comments; a control file that is refused is not
+ * touched. A recipient of the ancient form, which cannot be locked, is left
+ * alone. A missing or irregular message file fails every recipient here and now
+ * (their reports are in the job's out) and gives AGENT_RESYNC; one that cannot
+ * be read defers them likewise. *job must be zero or closed before; whatever is
+ * returned, agent_job_close() must follow.
  */
 enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 			       const struct agent_request *request);
@@ -82,6 +87,7 @@ struct agent_outcome {
  * whose result could not be written to the control file is reported deferred
  * if it was not delivered; a delivered one stays reported as delivered. A
  * recipient already settled is skipped. Diags need not outlive the call.
+ * Then syslog and the verbose log are told, one line for each recipient.
  */
 void agent_job_settle(struct agent *a, struct agent_job *job,
 		      const struct agent_outcome *outcomes, size_t n);

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "net/race.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -25,6 +26,7 @@ enum { WAIT_SLICE = 1000 }; /* milliseconds */
 struct conn {
 	int fd;
 	int receive_timeout; /* SO_RCVTIMEO as it is set now */
+	bool owes_ack;	     /* something was read and nothing written since */
 	struct net_addr peer, local;
 };
 
@@ -36,8 +38,7 @@ int64_t conn_now(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* How long to wait at most, in milliseconds; 0 once the deadline has passed. */
-static int wait_ms(int64_t deadline)
+int conn_wait_ms(int64_t deadline)
 {
 	int64_t left = deadline - conn_now();
 
@@ -46,84 +47,29 @@ static int wait_ms(int64_t deadline)
 	return left < WAIT_SLICE ? (int)left : WAIT_SLICE;
 }
 
-/* Waits for a connect that is under way. Returns 0 or an errno value. */
-static int finish_connect(int fd, int64_t deadline, bool (*should_stop)(void))
+struct conn *conn_adopt(int fd, const struct net_addr *peer)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	int error = 0;
-	socklen_t len = sizeof(error);
+	struct conn *c = mem_zero(1, sizeof(*c));
 
-	for (;;) {
-		int n = poll(&p, 1, wait_ms(deadline));
-
-		if (n > 0)
-			break;
-		if (n < 0 && errno != EINTR)
-			return errno;
-		if (should_stop != NULL && should_stop())
-			return EINTR;
-		if (conn_now() >= deadline)
-			return ETIMEDOUT;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return errno;
-	return error;
-}
-
-static int connect_fd(int fd, const struct net_addr *addr, int64_t deadline,
-		      bool (*should_stop)(void))
-{
-	if (connect(fd, &addr->u.any, addr->len) == 0)
-		return 0;
-	/* A full UNIX socket says EAGAIN and offers nothing to wait for. */
-	if (errno == EINPROGRESS || errno == EINTR)
-		return finish_connect(fd, deadline, should_stop);
-	return errno;
-}
-
-static void set_options(int fd, const struct net_addr *addr)
-{
-	int on = 1;
-
-	if (addr->u.any.sa_family == AF_UNIX)
-		return;
-	/* Failing to set these costs speed or notice, never mail. */
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
-int conn_dial(const struct net_addr *addr, int64_t timeout_ms,
-	      bool (*should_stop)(void), struct conn **ret, struct err *err)
-{
-	int64_t deadline = conn_now() + timeout_ms;
-	struct conn *c = NULL;
-	int error, r = -1;
-	int fd = socket(addr->u.any.sa_family,
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0) {
-		r = FAIL_CODE(err, errno, "socket: %s", strerror(errno));
-		goto out;
-	}
-	set_options(fd, addr);
-	error = connect_fd(fd, addr, deadline, should_stop);
-	if (error == 0 && fd_set_nonblocking(fd, false) < 0)
-		error = errno;
-	if (error != 0) {
-		r = FAIL_CODE(err, error, "%s", strerror(error));
-		goto out;
-	}
-	c = mem_zero(1, sizeof(*c));
 	c->fd = fd;
-	fd = -1; /* given to the connection */
-	c->peer = *addr;
+	c->peer = *peer;
 	c->local.len = sizeof(c->local.u);
 	if (getsockname(c->fd, &c->local.u.any, &c->local.len) < 0)
 		c->local = (struct net_addr){ 0 };
-	*ret = c;
-	r = 0;
-out:
-	fd_close(fd);
+	return c;
+}
+
+int conn_dial(const struct net_addr *addr, const struct conn_options *o,
+	      struct conn **ret, struct err *err)
+{
+	struct race_options how = { .conn = *o };
+	struct race *race = race_new(addr, 1, &how);
+	size_t index;
+	int r = 0;
+
+	if (race_next(race, ret, &index) != RACE_WON)
+		r = race_failure(race, err);
+	race_free(race);
 	return r;
 }
 
@@ -149,12 +95,28 @@ static int set_receive_timeout(struct conn *c, int wanted)
 	return 0;
 }
 
+/*
+ * Acknowledges at once what was read, if nothing we write does it in passing.
+ * A server that has not turned off Nagle's algorithm and answers a group of
+ * commands in two pieces keeps the second back until then, and we would let it
+ * wait for as long as an acknowledgement may be delayed: 40 ms a message.
+ */
+static void acknowledge(struct conn *c)
+{
+	int on = 1;
+
+	if (c->owes_ack && c->peer.u.any.sa_family != AF_UNIX)
+		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+	c->owes_ack = false;
+}
+
 enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 			   int64_t deadline)
 {
 	str_reserve(to, max);
+	acknowledge(c);
 	for (;;) {
-		int wait = wait_ms(deadline);
+		int wait = conn_wait_ms(deadline);
 		ssize_t n;
 
 		if (wait > 0 && set_receive_timeout(c, wait) < 0)
@@ -165,6 +127,7 @@ enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 		if (n > 0) {
 			to->len += (size_t)n;
 			to->p[to->len] = '\0';
+			c->owes_ack = true;
 			return CONN_OK;
 		}
 		if (n == 0)
@@ -187,8 +150,10 @@ ssize_t conn_write(struct conn *c, struct slice bytes)
 		ssize_t n = send(c->fd, bytes.p, bytes.len,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n >= 0)
+		if (n >= 0) {
+			c->owes_ack = false;
 			return n;
+		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return 0;
 		if (errno != EINTR)
@@ -208,7 +173,8 @@ enum conn_result conn_wait(struct conn *c, unsigned wanted, int other_fd,
 		p[0].events |= POLLIN;
 	if ((wanted & CONN_WRITABLE) != 0)
 		p[0].events |= POLLOUT;
-	n = poll(p, 2, wait_ms(deadline));
+	acknowledge(c);
+	n = poll(p, 2, conn_wait_ms(deadline));
 	if (n < 0)
 		return errno == EINTR ? CONN_INTERRUPTED : CONN_FAILED;
 	if (n == 0)

@@ -9,7 +9,7 @@
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
-#include "net/addr.h"
+#include "net/local.h"
 
 #include <sys/types.h>
 
@@ -18,14 +18,42 @@ struct conn; /* opaque */
 /* Milliseconds of the monotonic clock. */
 int64_t conn_now(void);
 
+/* How to connect. UNIX sockets only heed the first two. */
+struct conn_options {
+	int64_t timeout_ms;
+	bool (*should_stop)(void); /* asked when a signal may have come */
+	unsigned send_buffer;	   /* SO_SNDBUF, bytes; 0: the system's */
+	bool from_reserved_port;   /* 1023 down to 512; needs the privilege */
+	struct local_from from;	   /* the address of our end */
+};
+
+/* What became of a dial that failed; all are negative. */
+enum {
+	CONN_NO_CONNECTION = -1, /* the other side, or the way there */
+	CONN_NO_PORT = -2,	 /* every reserved port is taken */
+	CONN_NO_BIND = -3	 /* our end cannot be what it should be */
+};
+
 /*
- * Connects within timeout_ms. should_stop (may be NULL) is asked whenever a
- * signal may have come. *ret is given to the caller, who calls conn_close(). On
- * failure -1, err filled, its code the errno value (ETIMEDOUT, EINTR...).
+ * Connects to one address (net/race.h: to one of several). *ret is given to
+ * the caller, who calls conn_close(). On failure one of the values above, err
+ * filled, its code the errno value (ETIMEDOUT, EINTR...).
  */
-MUST_USE int conn_dial(const struct net_addr *addr, int64_t timeout_ms,
-		       bool (*should_stop)(void), struct conn **ret,
+MUST_USE int conn_dial(const struct net_addr *addr,
+		       const struct conn_options *o, struct conn **ret,
 		       struct err *err);
+
+/*
+ * Makes a connection of a socket that is connected to peer and blocks; the
+ * descriptor is given. As conn_dial() gives it.
+ */
+struct conn *conn_adopt(int fd, const struct net_addr *peer);
+
+/*
+ * How long one wait may last until the deadline, in milliseconds: at most a
+ * second, since a signal may come just before it; 0 once it has passed.
+ */
+int conn_wait_ms(int64_t deadline);
 
 /* Closes; NULL is allowed. */
 void conn_close(struct conn *c);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 /* The path of a UNIX socket in a directory of its own. */
 struct place {
@@ -123,13 +124,14 @@ static void test_every_family_of_address_can_be_dialed(void **state)
 static void check_no_dial(const struct net_addr *addr, int64_t timeout_ms,
 			  bool (*should_stop)(void), int want)
 {
+	struct conn_options how = { .timeout_ms = timeout_ms,
+				    .should_stop = should_stop };
 	struct conn *c = NULL;
 	struct err err;
 	int before = dup(0), after;
 
 	fd_close(before);
-	assert_int_equal(conn_dial(addr, timeout_ms, should_stop, &c, &err),
-			 -1);
+	assert_int_equal(conn_dial(addr, &how, &c, &err), CONN_NO_CONNECTION);
 	if (err.code != want)
 		fail_msg("%s", err.text);
 	assert_non_null(strstr(err.text, strerror(want)));
@@ -256,6 +258,134 @@ static void test_signal_ends_a_connect_if_we_are_to_stop(void **state)
 	crowd_close(&w);
 }
 
+/* ---- the options -------------------------------------------------------- */
+
+/* Dials with these options; the new descriptor is *ret_fd. */
+static struct conn *dial_with(const struct net_addr *addr,
+			      const struct conn_options *how, int *ret_fd)
+{
+	struct conn *c;
+	struct err err;
+
+	*ret_fd = dup(0);
+	fd_close(*ret_fd);
+	if (conn_dial(addr, how, &c, &err) < 0)
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static void test_send_buffer_is_set(void **state)
+{
+	struct conn_options how = { .timeout_ms = 5000 };
+	struct net_addr addr = loopback("[127.0.0.1]");
+	int listener, fd, standard;
+	struct conn *c;
+
+	(void)state;
+	listener = bind_to(&addr, 4);
+	c = dial_with(&addr, &how, &fd);
+	standard = option_of(fd, SOL_SOCKET, SO_SNDBUF);
+	conn_close(c);
+	how.send_buffer = 5000;
+	c = dial_with(&addr, &how, &fd);
+	/* The kernel doubles it for its own needs. */
+	assert_int_equal(option_of(fd, SOL_SOCKET, SO_SNDBUF), 10000);
+	assert_int_not_equal(standard, 10000);
+	conn_close(c);
+	fd_close(listener);
+}
+
+static void test_unix_socket_has_no_buffer_size_and_no_port(void **state)
+{
+	struct conn_options how = { .timeout_ms = 5000,
+				    .send_buffer = 5000,
+				    .from_reserved_port = true };
+	struct conn *c;
+	struct place p;
+	int listener, fd;
+
+	(void)state;
+	place_make(&p);
+	listener = bind_to(&p.addr, 4);
+	c = dial_with(&p.addr, &how, &fd);
+	assert_int_not_equal(option_of(fd, SOL_SOCKET, SO_SNDBUF), 10000);
+	conn_close(c);
+	fd_close(listener);
+	place_remove(&p);
+}
+
+static void check_reserved(const char *literal)
+{
+	struct conn_options how = { .timeout_ms = 5000,
+				    .from_reserved_port = true };
+	struct net_addr addr = loopback(literal);
+	int listener, fd;
+	struct conn *first, *second;
+	uint16_t port;
+
+	listener = bind_to(&addr, 4);
+	first = dial_with(&addr, &how, &fd);
+	port = net_addr_port(conn_local(first));
+	assert_in_range(port, 513, 1023);
+	/* That one is taken now. */
+	second = dial_with(&addr, &how, &fd);
+	assert_in_range(net_addr_port(conn_local(second)), 512, port - 1);
+	conn_close(first);
+	conn_close(second);
+	fd_close(listener);
+}
+
+static void test_reserved_ports_are_taken_from_the_top(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	check_reserved("[127.0.0.1]");
+	check_reserved("[IPv6:::1]");
+}
+
+/* bind(2) in the child of a test; 0: as it is. */
+static int bind_errno;
+static unsigned binds;
+
+int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	binds++;
+	if (bind_errno == 0)
+		return (int)syscall(SYS_bind, fd, addr.__sockaddr__, len);
+	errno = bind_errno;
+	return -1;
+}
+
+static void check_bind_fails(int code, int want, unsigned want_binds)
+{
+	struct conn_options how = { .timeout_ms = 5000,
+				    .from_reserved_port = true };
+	struct net_addr addr = loopback("[127.0.0.1]");
+	struct conn *c = NULL;
+	struct err err;
+	int before = dup(0), after;
+
+	fd_close(before);
+	bind_errno = code;
+	binds = 0;
+	assert_int_equal(conn_dial(&addr, &how, &c, &err), want);
+	bind_errno = 0;
+	assert_int_equal(err.code, code);
+	assert_int_equal(binds, want_binds);
+	assert_null(c);
+	after = dup(0);
+	fd_close(after);
+	assert_int_equal(after, before);
+}
+
+static void test_reserved_port_that_cannot_be_had(void **state)
+{
+	(void)state;
+	check_bind_fails(EADDRINUSE, CONN_NO_PORT, 512);
+	check_bind_fails(EACCES, CONN_NO_BIND, 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -269,6 +399,11 @@ int main(void)
 		cmocka_unit_test(test_connect_ends_at_its_timeout),
 		cmocka_unit_test(test_full_unix_socket_is_an_error_at_once),
 		cmocka_unit_test(test_signal_ends_a_connect_if_we_are_to_stop),
+		cmocka_unit_test(test_send_buffer_is_set),
+		cmocka_unit_test(
+		    test_unix_socket_has_no_buffer_size_and_no_port),
+		cmocka_unit_test(test_reserved_ports_are_taken_from_the_top),
+		cmocka_unit_test(test_reserved_port_that_cannot_be_had),
 	};
 
 	return TEST_RUN(tests);

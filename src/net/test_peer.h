@@ -51,10 +51,11 @@ struct pair {
 
 static inline struct conn *dial(const struct net_addr *addr)
 {
+	struct conn_options how = { .timeout_ms = 5000 };
 	struct conn *c;
 	struct err err;
 
-	if (conn_dial(addr, 5000, NULL, &c, &err) < 0)
+	if (conn_dial(addr, &how, &c, &err) < 0)
 		fail_msg("%s", err.text);
 	return c;
 }

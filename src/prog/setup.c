@@ -83,3 +83,27 @@ struct agent_options setup_agent(const char *program, struct arena *a)
 	}
 	return o;
 }
+
+static void send_to_syslog(void *context, struct slice line)
+{
+	syslog_send(context, line);
+}
+
+struct syslog *setup_syslog(struct agent_options *o, const struct zenv *z,
+			    const char *path, bool has_conversion)
+{
+	struct slice flags = SLICE(SYSLOG_FLAGS);
+	struct syslog *hand;
+	enum syslog_form form;
+
+	(void)zenv_get(z, "SYSLOGFLG", &flags);
+	form = syslog_form_of(flags);
+	if (form == SYSLOG_NONE)
+		return NULL;
+	hand = syslog_new(path, o->program, o->pid);
+	o->syslog = (struct syslog_sink){ .form = form,
+					  .has_conversion = has_conversion,
+					  .send = send_to_syslog,
+					  .context = hand };
+	return hand;
+}

@@ -31,4 +31,12 @@ struct zenv *setup_zenv(struct arena *a);
  */
 struct agent_options setup_agent(const char *program, struct arena *a);
 
+/*
+ * Sends a line for each final report to the syslog daemon that listens at
+ * path, in the form that SYSLOGFLG asks for; has_conversion: with cvt=. Gives
+ * what syslog_free() is to have at the end; it may be NULL.
+ */
+struct syslog *setup_syslog(struct agent_options *o, const struct zenv *z,
+			    const char *path, bool has_conversion);
+
 #endif

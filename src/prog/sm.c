@@ -141,6 +141,7 @@ int main(int argc, char **argv)
 	struct arena *arena = arena_new();
 	struct smta_mailer mailer;
 	struct agent_options ao;
+	struct syslog *syslog;
 	struct agent *agent;
 	struct utsname machine = { 0 };
 	struct err err;
@@ -157,6 +158,7 @@ int main(int argc, char **argv)
 	ao = setup_agent(o.program, arena);
 	ao.ta_id = slice_of(NULL); /* sm has never told it */
 	ao.sync_always = o.sync_always;
+	syslog = setup_syslog(&ao, o.zenv, o.syslog_path, false);
 	ao.has_channel = o.has_channel;
 	ao.channel = o.channel;
 	ao.has_host = o.has_host;
@@ -165,6 +167,7 @@ int main(int argc, char **argv)
 	agent = agent_new(&ao);
 	status = smta_run(agent, &o, &mailer);
 	agent_free(agent);
+	syslog_free(syslog);
 	smta_options_done(&o);
 	arena_free(arena);
 	return status;

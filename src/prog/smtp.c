@@ -3,9 +3,11 @@
  */
 #include "prog/setup.h"
 #include "smtp/path.h"
+#include "smtpta/dial.h"
 #include "smtpta/smtpta.h"
 #include "version.h"
 
+#include <bsd/unistd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +16,10 @@
 
 static _Noreturn void usage(void)
 {
-	fputs("# usage: smtp [-1dEMPVxX] [-c channel] [-F destination] "
-	      "[-h heloname]\n"
-	      "#             [-l logfile] [-O key=value] [-p port] "
-	      "[-T timeout] [host]\n",
+	fputs("# usage: smtp [-178dDEHMPrsvVxX] [-c channel] [-F destination]\n"
+	      "#             [-h heloname] [-l logfile] [-L localidentity]\n"
+	      "#             [-O key[=value]] [-p port] [-T timeout]\n"
+	      "#             [-w sockbufsize] [-Z ignored] [host]\n",
 	      stderr);
 	exit(EX_USAGE);
 }
@@ -26,6 +28,12 @@ static _Noreturn void usage_error(const char *text)
 {
 	fprintf(stderr, "# smtp: %s\n", text);
 	usage();
+}
+
+/* -s: the "-" keeps the program's name from standing in front of it. */
+static void show_title(const char *title)
+{
+	setproctitle("-%s", title);
 }
 
 static void set_port(struct smtpta_options *o, const char *value)
@@ -52,11 +60,18 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case '1':
 		o->one_per_connection = true;
 		break;
+	case '7':
+	case '8':
+		smtpta_options_bits(o, (char)letter);
+		break;
 	case 'c':
 		o->channel = slice_of(value);
 		break;
 	case 'd':
 		o->debug++;
+		break;
+	case 'D':
+		o->connect_test = true;
 		break;
 	case 'E':
 		o->esmtp_if_greeted = true;
@@ -67,8 +82,15 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case 'h':
 		set_helo_name(o, value);
 		break;
+	case 'H':
+		o->keep_headers = true;
+		break;
 	case 'l':
 		o->log_file = value;
+		break;
+	case 'L':
+		if (smtpta_options_local(o, slice_of(value), &err) < 0)
+			usage_error(err.text);
 		break;
 	case 'M':
 		o->is_lmtp = true;
@@ -83,8 +105,21 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case 'P':
 		o->no_pipelining = true;
 		break;
+	case 'r':
+		o->reserved_port = getuid() == 0;
+		break;
+	case 's':
+		o->show_title = show_title;
+		break;
 	case 'T':
 		if (smtpta_options_timeout(o, slice_of(value), &err) < 0)
+			usage_error(err.text);
+		break;
+	case 'v':
+		o->verbose++;
+		break;
+	case 'w':
+		if (smtpta_options_send_buffer(o, slice_of(value), &err) < 0)
 			usage_error(err.text);
 		break;
 	case 'x':
@@ -93,36 +128,77 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case 'X':
 		o->allow_local = true;
 		break;
+	case 'Z':
+		break; /* it once made room for a longer title */
 	default:
 		usage();
 	}
+}
+
+static void read_options(int argc, char **argv, struct smtpta_options *o)
+{
+	struct err err;
+	int letter;
+
+	opterr = 0; /* usage() says it with the "# " that logs want */
+	while ((letter = getopt(argc, argv,
+				"178c:dDEF:h:Hl:L:MO:p:PrsT:vVw:xXZ:")) != -1) {
+		if (letter == 'V') {
+			fputs("smtp (Zpost) " ZPOST_VERSION "\n", stderr);
+			exit(EX_OK);
+		}
+		set_option(o, letter, optarg);
+	}
+	if (argc - optind > 1)
+		usage();
+	if (smtpta_options_check(o, &err) < 0)
+		usage_error(err.text);
+}
+
+/*
+ * Mail that left from an address other than the one that was meant could be
+ * refused for good; it rather waits for the file to be mended.
+ */
+static void read_bindaddr(const struct zenv *zenv, struct smtpta_options *o)
+{
+	struct slice value;
+	struct err err;
+
+	if (!zenv_get(zenv, "BINDADDR", &value) ||
+	    smtpta_options_bindaddr(o, value, &err) == 0)
+		return;
+	fprintf(stderr, "# smtp: %s\n", err.text);
+	exit(EX_CONFIG);
+}
+
+static void say_to_stderr(const char *line)
+{
+	fprintf(stderr, "%s\n", line);
 }
 
 int main(int argc, char **argv)
 {
 	struct smtpta_options o = smtpta_options_default();
 	struct agent_options ao;
+	struct syslog *syslog;
 	struct agent *agent;
 	struct arena *arena;
-	struct err err;
-	int letter, status;
+	struct zenv *zenv;
+	int status;
 
+	setproctitle_init(argc, argv, environ); /* moves what argv holds */
 	setup_descriptors();
-	opterr = 0; /* usage() says it with the "# " that logs want */
-	while ((letter = getopt(argc, argv, "1c:dEF:h:l:MO:p:PT:VxX")) != -1) {
-		if (letter == 'V') {
-			fputs("smtp (Zpost) " ZPOST_VERSION "\n", stderr);
-			return EX_OK;
-		}
-		set_option(&o, letter, optarg);
-	}
-	if (argc - optind > 1)
-		usage();
-	if (smtpta_options_check(&o, &err) < 0)
-		usage_error(err.text);
+	read_options(argc, argv, &o);
 	arena = arena_new();
-	(void)setup_zenv(arena);
+	zenv = setup_zenv(arena);
+	read_bindaddr(zenv, &o);
+	if (o.connect_test && o.debug == 0 && optind < argc) {
+		dial_try_host(&o, slice_of(argv[optind]), say_to_stderr);
+		arena_free(arena);
+		return EX_OK;
+	}
 	ao = setup_agent("smtp", arena);
+	syslog = setup_syslog(&ao, zenv, o.syslog_path, true);
 	ao.sync_always = o.sync_always;
 	ao.has_channel = true;
 	ao.channel = o.channel;
@@ -133,6 +209,7 @@ int main(int argc, char **argv)
 	agent = agent_new(&ao);
 	status = smtpta_run(&o, agent);
 	agent_free(agent);
+	syslog_free(syslog);
 	arena_free(arena);
 	return status;
 }

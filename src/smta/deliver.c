@@ -8,6 +8,7 @@
 #include "smta/deliver.h"
 
 #include "base/keyword.h"
+#include "base/mem.h"
 #include "proc/proc.h"
 #include "smta/environment.h"
 #include "smta/flags.h"
@@ -17,6 +18,9 @@
 #include "smta/stream.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,7 +174,32 @@ static void tell_nulls(const struct deliver *d, const struct expand_argv *args)
 			      SLICE_ARG(d->job->ctl.message_name));
 }
 
-/* -v: whose ids, which arguments. */
+/* Is somebody looking: the one who gave -v, or the one who sent the mail? */
+static bool is_watched(const struct deliver *d)
+{
+	return d->options->is_verbose || d->job->verbose != NULL;
+}
+
+static void remark(const struct deliver *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* For -v a comment, for the message's own log a line. */
+static void remark(const struct deliver *d, const char *format, ...)
+{
+	char *said = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	if (vasprintf(&said, format, ap) < 0)
+		mem_exhausted();
+	va_end(ap);
+	if (d->options->is_verbose)
+		agent_comment(d->agent, "%s", said);
+	verbose_line(d->job->verbose, '#', slice_of(said));
+	free(said);
+}
+
+/* Whose ids, which arguments. */
 static void tell_arguments(const struct deliver *d,
 			   const struct expand_argv *args)
 {
@@ -184,31 +213,30 @@ static void tell_arguments(const struct deliver *d,
 		str_adds(&text, " LIMITS =");
 	for (; limit != NULL && *limit != NULL; limit++)
 		str_addf(&text, " %s", *limit);
-	agent_comment(d->agent, "To run UID=%ld GID=%ld PATH=%s ARGV[] =%s",
-		      (long)(keep ? geteuid() : getuid()),
-		      (long)(keep ? getegid() : getgid()), d->mailer->path,
-		      str_cstr(&text));
+	remark(d, "To run UID=%ld GID=%ld PATH=%s ARGV[] =%s",
+	       (long)(keep ? geteuid() : getuid()),
+	       (long)(keep ? getegid() : getgid()), d->mailer->path,
+	       str_cstr(&text));
 	str_done(&text);
 }
 
-/* -v: what is converted, and why, or why not. */
+/* What is converted, and why, or why not. */
 static void tell_conversion(const struct deliver *d,
 			    const struct mime_plan *plan)
 {
-	agent_comment(d->agent, "cvt=%s (%s), header %s (%s)",
-		      mime_mode_word(plan->mode),
-		      mime_reason_word(plan->reason),
-		      plan->converts_headers ? "converted" : "kept",
-		      mime_reason_word(plan->header_reason));
+	remark(d, "cvt=%s (%s), header %s (%s)", mime_mode_word(plan->mode),
+	       mime_reason_word(plan->reason),
+	       plan->converts_headers ? "converted" : "kept",
+	       mime_reason_word(plan->header_reason));
 }
 
-/* -v: what stood before the body. */
+/* What stood before the body. */
 static void tell_trace(const struct deliver *d, const struct str *trace)
 {
 	struct slice rest = str_slice(trace), line;
 
 	while (result_next_line(&rest, &line))
-		agent_comment(d->agent, "> %.*s", SLICE_ARG(line));
+		remark(d, "> %.*s", SLICE_ARG(line));
 }
 
 /* All that the mailer said behind its first line, within bounds. */
@@ -259,7 +287,7 @@ static void run_planned(struct deliver *d, const struct batch *b,
 	bool keep = m->flags & SMTA_KEEP_IDS;
 	struct str trace = STR_INIT;
 	struct stream_facts facts =
-	    facts_of(d, b, plan, d->options->is_verbose ? &trace : NULL);
+	    facts_of(d, b, plan, is_watched(d) ? &trace : NULL);
 	struct proc_command command = {
 		.path = m->path,
 		.argv = b->args.argv,
@@ -294,7 +322,7 @@ static void run_mailer(struct deliver *d, const struct batch *b,
 		*ret_run = failed;
 		return;
 	}
-	if (d->options->is_verbose)
+	if (is_watched(d))
 		tell_conversion(d, &plan.mime);
 	run_planned(d, b, &plan, output, ret_run);
 	content_plan_done(&plan);
@@ -348,7 +376,7 @@ static void deliver_batch(struct deliver *d, const size_t *rcpts, size_t n)
 		b.ctl[i] = ctl_of(d, rcpts[i]);
 	b.args = expand_for(d, b.ctl, n);
 	tell_nulls(d, &b.args);
-	if (d->options->is_verbose)
+	if (is_watched(d))
 		tell_arguments(d, &b.args);
 	run_mailer(d, &b, &output, &run);
 	if (!split_batch(d, &b, &run)) {

@@ -3,6 +3,7 @@
  */
 #include "smta/options.h"
 
+#include "agent/syslog.h"
 #include "base/interval.h"
 #include "base/keyword.h"
 #include "base/mem.h"
@@ -19,7 +20,8 @@ enum {
 struct smta_options smta_options_default(void)
 {
 	return (struct smta_options){ .program = "sm",
-				      .timeout = TIMEOUT_STANDARD };
+				      .timeout = TIMEOUT_STANDARD,
+				      .syslog_path = SYSLOG_PATH };
 }
 
 void smta_options_done(struct smta_options *o)
@@ -73,6 +75,16 @@ static bool set_sync(struct smta_options *o, const struct smta_own *own,
 	return o->sync_always || slice_eq(own->value, SLICE("auto"));
 }
 
+static bool set_syslog(struct smta_options *o, const struct smta_own *own,
+		       struct err *err)
+{
+	(void)err;
+	if (!slice_starts(own->value, SLICE("/")))
+		return false;
+	o->syslog_path = own->value.p; /* to the NUL behind it */
+	return true;
+}
+
 static bool set_timeout(struct smta_options *o, const struct smta_own *own,
 			struct err *err)
 {
@@ -101,6 +113,7 @@ static const struct smta_own_key own_keys[] = {
 	{ "read-only", NULL, set_limit },
 	{ "read-write", NULL, set_limit },
 	{ "sync", "always or auto", set_sync },
+	{ "syslog", "the absolute path of a socket", set_syslog },
 	{ "timeout", "an interval of at most 40d, such as 30m; 0 for none",
 	  set_timeout },
 	{ "umask", NULL, set_limit },

@@ -28,6 +28,7 @@ struct smta_options {
 	struct slice channel, host;
 	unsigned timeout;	 /* -O timeout: seconds a run; 0: no limit */
 	bool sync_always;	 /* -O sync=always */
+	const char *syslog_path; /* -O syslog: where syslogd listens */
 	bool loop_guard;	 /* -O loop-guard */
 	struct smta_list limits; /* -O cpu=3 and so on: for zlaunch */
 	struct smta_list environment; /* -O environment: NAME=VALUE */

@@ -91,7 +91,7 @@ static void test_limits_are_kept_in_order(void **state)
 static void test_every_limit_is_a_word_of_zlaunch(void **state)
 {
 	static const char *const others[] = { "environment", "loop-guard",
-					      "sync", "timeout" };
+					      "sync", "syslog", "timeout" };
 	size_t n, n_limits = 0;
 	const struct smta_own_key *keys = smta_own_keys(&n);
 
@@ -153,6 +153,10 @@ static void test_bad_keys_and_values_are_named(void **state)
 		{ "Timeout=1", "-O Timeout: unknown key" },
 		{ "sync=no", "-O sync=no: expected always or auto" },
 		{ "sync", "-O sync: expected always or auto" },
+		{ "syslog", "-O syslog: expected the absolute path of a "
+			    "socket" },
+		{ "syslog=log", "-O syslog=log: expected the absolute path of "
+				"a socket" },
 		{ "timeout=", "-O timeout=: expected an interval of at most "
 			      "40d, such as 30m; 0 for none" },
 		{ "loop-guard=yes", "-O loop-guard=yes: expected no value" },
@@ -180,6 +184,7 @@ static void test_bad_keys_and_values_are_named(void **state)
 		assert_string_equal(err.text, rows[i].want);
 		assert_int_equal(o.timeout, 1800);
 		assert_false(o.sync_always || o.loop_guard);
+		assert_string_equal(o.syslog_path, "/dev/log");
 		assert_int_equal(o.limits.n + o.environment.n, 0);
 	}
 }
