@@ -75,6 +75,9 @@ class Server:
     nested_mail        MAIL inside a transaction begins a new one (else 503)
     data_without_rcpt  DATA gets 354 although no recipient was accepted
     size_limit         in bytes; larger messages get 552
+    lies       keyword to reply: what MAIL or RCPT gets when it has a
+               parameter of an extension that is offered all the same,
+               e.g. {"DSN": "555 5.5.4 no such parameter"}
     linger     seconds to look for early input before a reply when
                PIPELINING is not offered
     rcvbuf     SO_RCVBUF of the connections
@@ -85,9 +88,10 @@ class Server:
                  connections=(), listen: str = "127.0.0.1", port: int = 0,
                  hostname: str = "test.example", refusal: str = "clear",
                  nested_mail: bool = False, data_without_rcpt: bool = False,
-                 size_limit: int | None = None, linger: float = 0.003,
-                 rcvbuf: int | None = None, dialogue: Dialogue | None = None,
-                 allow=(), on_message=None, record: bool = True):
+                 size_limit: int | None = None, lies=None,
+                 linger: float = 0.003, rcvbuf: int | None = None,
+                 dialogue: Dialogue | None = None, allow=(),
+                 on_message=None, record: bool = True):
         self.lmtp = lmtp
         self.keywords = list(keywords)
         self.script = script if script is not None else {}
@@ -99,6 +103,7 @@ class Server:
         self.nested_mail = nested_mail
         self.data_without_rcpt = data_without_rcpt
         self.size_limit = size_limit
+        self.lies = dict(lies or {})
         self.linger = linger
         self.rcvbuf = rcvbuf
         self.dialogue = dialogue

@@ -43,8 +43,20 @@ PARAMETERS = {
 ENDS_GROUP = {"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", "NOOP", "QUIT",
               "STARTTLS", "AUTH"}
 ADDRESS = re.compile(
-    rb'(MAIL FROM|RCPT TO):<((?:"(?:[^"\\]|\\.)*"|[^">])*)>((?: [!-~]+)*)',
-    re.IGNORECASE)
+    rb'(MAIL FROM|RCPT TO):<((?:"(?:[^"\\]|\\.)*"|[^">])*)>'
+    rb'((?: [!-~\x80-\xff]+)*)', re.IGNORECASE)
+# Values of parameters; a None stands for a parameter that has none.
+XTEXT = r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})"
+VALUES = {
+    "SIZE": r"\d{1,20}", "BODY": "7BIT|8BITMIME|BINARYMIME",
+    "RET": "FULL|HDRS", "ENVID": XTEXT + "{1,100}", "AUTH": XTEXT + "+",
+    "BY": r"(?:[1-9]\d{0,8};RT?|-?\d{1,9};NT?)", "SMTPUTF8": None,
+    "REQUIRETLS": None,
+    "NOTIFY": "NEVER|(?:SUCCESS|FAILURE|DELAY)"
+              "(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}",
+    "ORCPT": rf"(?=.{{1,500}}$)[A-Za-z0-9-]+;(?:{XTEXT}+|"
+             r"(?<=^utf-8;)[^\0- +=\x7f]+)",
+}
 BARE_CR = re.compile(rb"\r(?!\n)")
 BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -191,6 +203,7 @@ class Session(asyncio.Protocol):
         self.paid: list[int] = []       # codes of replies sent early
         self.content_do: Do | None = None
         self.commands: list[str] = []
+        self.mails = 0              # MAIL commands
         self.ended = ""             # quit, eof, lost, closed, stopped
         self.eof = self.lost = False
         self.may_write = asyncio.Event()
@@ -506,16 +519,51 @@ class Session(asyncio.Protocol):
             self.blame("syntax", repr(line[:200]))
             return None
         params: dict[str, str | None] = {}
-        for word in m[3].decode("ascii").split():
+        for word in m[3].decode("utf-8", "surrogateescape").split(" ")[1:]:
             name, eq, value = word.partition("=")
             name = name.upper()
             need = PARAMETERS[verb].get(name)
+            if value.upper() == "BINARYMIME" and name == "BODY":
+                need = "BINARYMIME"
             if name in params:
                 self.blame("parameter-twice", word)
             if need is None or not self.offers(need):
                 self.blame("parameter", f"{word} was not offered")
             params[name] = value if eq else None
-        return Path(m[2].decode("utf-8", "surrogateescape"), params, line)
+            form = VALUES.get(name, ".*")
+            if form is None and eq or form is not None and (
+                    not eq or not re.fullmatch(form, value)):
+                self.blame("parameter-value", repr(word))
+        path = Path(m[2].decode("utf-8", "surrogateescape"), params, line)
+        mail = path if verb == "MAIL" else self.mail
+        if not line.isascii() and mail is not None \
+                and "SMTPUTF8" not in mail.params:
+            self.blame("8bit-command", repr(line[:200]))
+        return path
+
+    def limit(self, name: str) -> int | None:
+        """A limit that LIMITS tells of (RFC 9422)."""
+        for keyword in self.server.keywords:
+            words = keyword.upper().split()
+            if words[:1] == ["LIMITS"] and self.offers("LIMITS"):
+                for word in words[1:]:
+                    key, _, value = word.partition("=")
+                    if key == name and value.isdigit():
+                        return int(value)
+        return None
+
+    def check_limit(self, name: str, n: int) -> None:
+        limit = self.limit(name)
+        if limit is not None and n > limit:
+            self.blame("limit", f"{n} are more than {name}={limit}")
+
+    def lie(self, verb: str, path: Path, right: str) -> str:
+        """The answer to parameters that are offered and not understood."""
+        for name in path.params:
+            need = PARAMETERS[verb].get(name)
+            if need in self.server.lies and right.startswith("2"):
+                return self.server.lies[need]
+        return right
 
     def clear(self) -> None:
         self.mail = None
@@ -559,6 +607,10 @@ class Session(asyncio.Protocol):
             right = "503 5.5.1 nested MAIL"
         elif self.too_big(path.params.get("SIZE")):
             right = "552 5.3.4 too big"
+        self.mails += 1
+        self.check_limit("MAILMAX", self.mails)
+        if path is not None:
+            right = self.lie("MAIL", path, right)
         code = await self.respond("MAIL", right, path.address if path else "")
         if code // 100 == 2 and path is not None:
             self.clear()
@@ -577,10 +629,15 @@ class Session(asyncio.Protocol):
             right = "501 5.5.4 syntax"
         elif self.mail is None:
             right = "503 5.5.1 MAIL first"
+        if path is not None:
+            right = self.lie("RCPT", path, right)
         code = await self.respond("RCPT", right, path.address if path else "")
         if code // 100 == 2 and path is not None:
             path.code = code
             self.rcpts.append(path)
+            self.check_limit("RCPTMAX", len(self.rcpts))
+            self.check_limit("RCPTDOMAINMAX", len(
+                {r.address.rpartition("@")[2].lower() for r in self.rcpts}))
 
     async def on_data(self, line: bytes) -> None:
         right = "354 go ahead"

@@ -264,8 +264,10 @@ BAD_ADDRESSES = [
     (b"bob@[1.2.3.4", "5.1.3"), (b"bob@[1.2>3.4]", "5.1.3"),
     (b"x" * 246 + b"@x.example", "5.1.3"), (b"bob@" + b"x" * 300, "5.1.3"),
     (b"x" * 100000 + b"@x.example", "5.1.3"),
-    ("bj\xf6rn@x.example".encode(), "5.6.7"), (b"\xff\xfe@x", "5.6.7"),
-    ("bob@\xe4.example".encode(), "5.6.7"),
+    (b"bj\xf6rn@x.example", "5.1.3"), (b"\xff\xfe@x", "5.1.3"),
+    (b"bob@\xe4.example", "5.1.3"), (b"bob@x.\xc3", "5.1.3"),
+    ("bob@b.-\xe4.example".encode(), "5.1.3"),     # no such label
+    ("bob@x\uff1e.\xe4".encode(), "5.1.3"),        # a '>' in the end
 ]
 
 

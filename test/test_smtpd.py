@@ -328,6 +328,66 @@ def test_violation_in_a_command(kind):
             server.check()
 
 
+# Parameters of MAIL and RCPT whose extension is offered.
+GOOD = ["MAIL FROM:<a@x> BY=1;R", "MAIL FROM:<a@x> BY=999999999;RT",
+        "MAIL FROM:<a@x> BY=-5;NT", "MAIL FROM:<a@x> BODY=8BITMIME SIZE=0",
+        "MAIL FROM:<\xe4@x> SMTPUTF8", "MAIL FROM:<a@x> ENVID=a+20b RET=FULL",
+        "MAIL FROM:<a@x> BODY=BINARYMIME",
+        "RCPT TO:<b@x> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb",
+        "RCPT TO:<b@x> NOTIFY=NEVER ORCPT=utf-8;a\\x{20AC}"]
+BAD = ["MAIL FROM:<a@x> BY=0;R", "MAIL FROM:<a@x> BY=1000000000;N",
+       "MAIL FROM:<a@x> BY=5", "MAIL FROM:<a@x> BY=5;T",
+       "MAIL FROM:<a@x> BODY=8BIT", "MAIL FROM:<a@x> SIZE",
+       "MAIL FROM:<\xe4@x>", "MAIL FROM:<a@x> SMTPUTF8=yes",
+       "MAIL FROM:<a@x> ENVID=a+2", "MAIL FROM:<a@x> RET=ALL",
+       "RCPT TO:<b@x> NOTIFY=NEVER,SUCCESS", "RCPT TO:<\xe4@x>",
+       "RCPT TO:<b@x> ORCPT=rfc822;\xe4", "RCPT TO:<b@x> ORCPT=utf-8;\xe4",
+       "RCPT TO:<b@x> ORCPT=b", "RCPT TO:<b@x> ORCPT=rfc822;" + "x" * 494]
+EVERYTHING = ["DSN", "SIZE", "8bitmime", "DELIVERBY", "SMTPUTF8",
+              "BINARYMIME"]
+
+
+@pytest.mark.parametrize("line,good", [
+    *[(x, True) for x in GOOD], *[(x, False) for x in BAD]])
+def test_values_of_parameters_are_judged(line, good):
+    with Server(keywords=EVERYTHING) as server:
+        with Client(server) as c:
+            if line.startswith("RCPT"):
+                c.ask("MAIL FROM:<a@x>")
+            c.ask(line)
+        assert set(kinds(server)) <= {"parameter-value", "8bit-command"}
+        assert (kinds(server) == []) == good
+
+
+def test_utf8_is_for_those_who_asked_for_it(smtpd):
+    with Client(smtpd(keywords=["SMTPUTF8", "DSN"])) as c:
+        c.ask("MAIL FROM:<a@x> SMTPUTF8")
+        assert c.ask("RCPT TO:<\xe4@x> ORCPT=utf-8;\xe4@x")[:3] == "250"
+
+
+def test_offered_parameters_can_be_refused_all_the_same(smtpd):
+    with Client(smtpd(keywords=["SIZE", "DSN"],
+                      lies={"DSN": "555 5.5.4 what?"})) as c:
+        assert c.ask("MAIL FROM:<a@x> SIZE=1 RET=FULL") == "555 5.5.4 what?"
+        assert c.ask("MAIL FROM:<a@x> SIZE=1")[:3] == "250"
+        assert c.ask("RCPT TO:<b@x> NOTIFY=NEVER") == "555 5.5.4 what?"
+        assert c.ask("RCPT TO:<b@x>")[:3] == "250"
+
+
+@pytest.mark.parametrize("limits,good", [
+    ("MAILMAX=2 RCPTMAX=2 RCPTDOMAINMAX=2", True), ("MAILMAX=1", False),
+    ("RCPTMAX=1", False), ("rcptdomainmax=1", False)])
+def test_limits_that_are_told_are_watched(limits, good):
+    with Server(keywords=["Limits " + limits]) as server:
+        with Client(server) as c:
+            for _ in range(2):
+                c.ask("MAIL FROM:<a@x>")
+                c.ask("RCPT TO:<b@x>")
+                c.ask("RCPT TO:<b@y>")
+                c.ask("RSET")
+        assert set(kinds(server)) == (set() if good else {"limit"})
+
+
 CONTENT = {
     "bare-lf": b"a\nb\r\n", "bare-cr": b"a\rb\r\n", "nul": b"a\0\r\n",
     "dot": b"a\r\n.b\r\n", "long-line": b"x" * 999 + b"\r\n",

@@ -12,6 +12,12 @@
 
 enum { TRIES_MAX = 2 };
 
+/*
+ * Extensions that some mail cannot go without. What one host of a destination
+ * refuses another may keep, so each connection is asked anew.
+ */
+#define DECISIVE ((unsigned)SMTP_EXT_SMTPUTF8 | (unsigned)SMTP_EXT_DELIVERBY)
+
 /* ---- settling ---------------------------------------------------------- */
 
 static void log_diag(const struct deliver *x, const struct agent_job *job,
@@ -29,6 +35,16 @@ static void log_diag(const struct deliver *x, const struct agent_job *job,
 	    SLICE_ARG(d->remote_mta), SLICE_ARG(d->text));
 }
 
+/* Adds what the host of the connection is, unless d names one. */
+static void add_host(const struct deliver *x, struct diag *d, struct arena *a)
+{
+	if (d->remote_mta.len > 0)
+		return;
+	d->remote_mta = arena_dup(a, session_remote_mta(x->session));
+	d->connection = arena_dup(a, session_connection(x->session));
+	d->conversion = "NONE";
+}
+
 /* The diag with the host it speaks of; lives in the job's arena. */
 static const struct diag *with_host(const struct deliver *x,
 				    struct agent_job *job, const struct diag *d)
@@ -39,8 +55,7 @@ static const struct diag *with_host(const struct deliver *x,
 		return d;
 	copy = ARENA_NEW(job->arena, struct diag);
 	*copy = *d;
-	copy->remote_mta =
-	    arena_dup(job->arena, session_remote_mta(x->session));
+	add_host(x, copy, job->arena);
 	return copy;
 }
 
@@ -53,6 +68,8 @@ void deliver_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
 	b->outcomes[b->n_outcomes++] =
 	    (struct agent_outcome){ .rcpt = rcpt, .diag = d };
 	log_diag(x, job, rcpt, d);
+	recorder_outcome(x->recorder, &b->t, job,
+			 b->outcomes[b->n_outcomes - 1], NULL);
 }
 
 static void settle_batch(const struct deliver *x, struct batch *b)
@@ -137,10 +154,17 @@ static void note_earlier(const struct deliver *x, struct batch *b, size_t rcpt,
 	if (f->earlier == NULL)
 		f->earlier = arena_array(f->job.arena, f->job.n_rcpts,
 					 sizeof(*f->earlier));
-	if (copy->remote_mta.len == 0)
-		copy->remote_mta =
-		    arena_dup(f->job.arena, session_remote_mta(x->session));
+	add_host(x, copy, f->job.arena);
 	f->earlier[rcpt] = copy;
+}
+
+/* Records that a recipient goes on, to the next host or transaction. */
+static void record_again(const struct deliver *x, struct batch *b, size_t rcpt,
+			 const struct diag *why, const char *where)
+{
+	struct agent_outcome outcome = { .rcpt = rcpt, .diag = why };
+
+	recorder_outcome(x->recorder, &b->t, &b->flight->job, outcome, where);
 }
 
 /* ---- ends ---------------------------------------------------------------- */
@@ -148,7 +172,7 @@ static void note_earlier(const struct deliver *x, struct batch *b, size_t rcpt,
 /* A batch for recipients that go on to another transaction. */
 static struct batch *send_on(struct batch *b, size_t *rcpts, size_t n)
 {
-	struct batch *next = flight_add_batch(b->flight, rcpts, n);
+	struct batch *next = flight_add_batch(b->flight, b, rcpts, n);
 
 	next->tried = b->tried;
 	return next;
@@ -161,6 +185,7 @@ void deliver_end_batch(struct deliver *x, struct batch *b, const struct diag *d)
 		if (!deliver_has_outcome(b, b->rcpts[i]))
 			deliver_outcome(x, b, b->rcpts[i], d);
 	settle_batch(x, b);
+	recorder_end(x->recorder, &b->t);
 	if (b->n_leftover > 0)
 		send_on(b, b->leftover, b->n_leftover);
 	if (b->is_over_limit && b->n_leftover < b->t.n_rcpts)
@@ -189,8 +214,8 @@ static const struct diag *last_word(const struct flight *f, size_t rcpt,
 	d->fate = FATE_DEFERRED;
 	diag_fit_status(d, f->job.arena);
 	d->text = arena_printf(f->job.arena,
-			       "%.*s; another host of the destination is out "
-			       "of reach",
+			       "%.*s; another host of the destination could "
+			       "not be asked",
 			       SLICE_ARG(said->text));
 	return d;
 }
@@ -198,6 +223,8 @@ static const struct diag *last_word(const struct flight *f, size_t rcpt,
 void deliver_no_further(struct deliver *x, struct batch *b,
 			const struct diag *why)
 {
+	/* Otherwise a host that could not be asked might have taken it. */
+	b->tried.saw_outage |= why->fate != FATE_FAILED;
 	deliver_make_room(b);
 	for (size_t i = 0; i < b->t.n_rcpts; i++)
 		deliver_outcome(x, b, b->rcpts[i],
@@ -209,10 +236,18 @@ void deliver_no_further(struct deliver *x, struct batch *b,
 void deliver_unsuited(struct deliver *x, struct batch *b,
 		      const struct diag *why)
 {
-	bool has_next = may_go_on(x, b);
+	/* A failure is the word of all hosts, however many they are. */
+	bool has_next = why->fate == FATE_FAILED
+			    ? session_has_next(x->session, &b->tried)
+			    : may_go_on(x, b);
 
-	for (size_t i = 0; i < b->t.n_rcpts; i++)
+	for (size_t i = 0; i < b->t.n_rcpts; i++) {
 		note_earlier(x, b, b->rcpts[i], why);
+		if (has_next)
+			record_again(x, b, b->rcpts[i], why, "next-host");
+	}
+	if (has_next)
+		recorder_end(x->recorder, &b->t);
 	go_on(x, b);
 	if (!has_next)
 		deliver_no_further(x, b, why);
@@ -238,8 +273,10 @@ void deliver_unreachable(struct deliver *x, struct flight *f,
 		d = last_word(f, i, true, d);
 		log_diag(x, job, i, d);
 		outcomes[n++] = (struct agent_outcome){ .rcpt = i, .diag = d };
+		recorder_outcome(x->recorder, job, job, outcomes[n - 1], NULL);
 	}
 	agent_job_settle(x->agent, job, outcomes, n);
+	recorder_end(x->recorder, job);
 	TAILQ_FOREACH (b, &f->batches, link)
 		if (b->state != BATCH_OVER)
 			flight_end_batch(b);
@@ -278,22 +315,53 @@ static bool is_put_off(const struct diag *d)
 		reason_is(d, "content-refused"));
 }
 
+/*
+ * Counts, and with -O unknown-outcome=hold asks for the recipient to be held
+ * until somebody has looked: our scheduler heeds the word, any other one
+ * takes it for a plain deferral.
+ */
+static const struct diag *on_unknown_outcome(struct deliver *x,
+					     const struct batch *b,
+					     const struct diag *d)
+{
+	struct slice plain = SLICE("outcome unknown");
+	struct diag *copy;
+
+	x->peer->n_unknown++;
+	x->n_unknown++;
+	if (!x->options->hold_unknown || !slice_starts(d->text, plain))
+		return d;
+	copy = ARENA_NEW(b->t.arena, struct diag);
+	*copy = *d;
+	copy->text = arena_printf(b->t.arena, "outcome unknown, hold%.*s",
+				  SLICE_ARG(slice_from(d->text, plain.len)));
+	return copy;
+}
+
 static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 {
 	struct batch *b = ev->transaction->owner;
 	size_t rcpt = b->rcpts[ev->rcpt];
+	const struct diag *d = ev->diag;
 
-	if (reason_is(ev->diag, "outcome-unknown") ||
-	    reason_is(ev->diag, "mail-out-of-sequence"))
+	if (reason_is(d, "outcome-unknown"))
+		d = on_unknown_outcome(x, b, d);
+	if (reason_is(d, "outcome-unknown") ||
+	    reason_is(d, "mail-out-of-sequence"))
 		x->peer->no_window = true;
-	if (reason_is(ev->diag, "rcpt-limit")) {
+	if (reason_is(d, "rcpt-limit")) {
 		b->leftover[b->n_leftover++] = rcpt;
 		b->is_over_limit = true;
-	} else if (is_put_off(ev->diag) && may_go_on(x, b)) {
-		note_earlier(x, b, rcpt, ev->diag);
+		record_again(x, b, rcpt, d, "next-transaction");
+	} else if (reason_is(d, "parameter-refused")) {
+		b->leftover[b->n_leftover++] = rcpt;
+		record_again(x, b, rcpt, d, "next-transaction");
+	} else if (is_put_off(d) && may_go_on(x, b)) {
+		record_again(x, b, rcpt, d, "next-host");
+		note_earlier(x, b, rcpt, d);
 		b->postponed[b->n_postponed++] = rcpt;
 	} else {
-		deliver_outcome(x, b, rcpt, ev->diag);
+		deliver_outcome(x, b, rcpt, d);
 	}
 }
 
@@ -306,6 +374,9 @@ static bool counts(const struct deliver *x, const struct smtp_event *ev)
 	const char *reason = ev->diag->reason;
 
 	if (strcmp(reason, "chunking-refused") == 0 ||
+	    strcmp(reason, "parameter-refused") == 0 ||
+	    strcmp(reason, "mail-limit") == 0 ||
+	    strcmp(reason, "deliver-by-expired") == 0 ||
 	    strcmp(reason, "connection-given-up") == 0)
 		return false;
 	return ev->was_begun || x->n_ended == 0;
@@ -317,13 +388,20 @@ static bool is_hopeless(const char *reason)
 	       strcmp(reason, "message-unreadable") == 0;
 }
 
+static void try_again(const struct deliver *x, struct batch *b,
+		      const struct diag *why)
+{
+	for (size_t i = 0; i < b->t.n_rcpts; i++)
+		record_again(x, b, b->rcpts[i], why, "now");
+	recorder_end(x->recorder, &b->t);
+	b->state = BATCH_WAITING;
+}
+
 static void on_returned(struct deliver *x, const struct smtp_event *ev)
 {
 	struct batch *b = ev->transaction->owner;
 	const char *reason = ev->diag->reason;
 
-	if (strcmp(reason, "chunking-refused") == 0)
-		x->peer->no_chunking = true;
 	if (counts(x, ev))
 		b->tries++;
 	settle_batch(x, b);
@@ -333,7 +411,36 @@ static void on_returned(struct deliver *x, const struct smtp_event *ev)
 	else if (b->tries >= TRIES_MAX)
 		deliver_unsuited(x, b, ev->diag);
 	else
-		b->state = BATCH_WAITING;
+		try_again(x, b, ev->diag);
+}
+
+/*
+ * Silence at an extension is remembered for good. A connection may be lost for
+ * many reasons; the next one shows whether this was it.
+ */
+static void doubt(struct deliver *x)
+{
+	bool was_silent;
+	unsigned suspects = session_suspects(x->session, &was_silent);
+
+	if (was_silent)
+		x->peer->ignored |= suspects;
+	else
+		x->peer->doubted |= suspects;
+}
+
+/* How often it came to that: a sign that something on the way is broken. */
+static void tell_unknown(struct deliver *x)
+{
+	struct slice mta = session_remote_mta(x->session);
+
+	if (x->n_unknown == 0)
+		return;
+	agent_comment(x->agent,
+		      "outcome unknown for %zu recipients at %.*s, %llu so far",
+		      x->n_unknown, SLICE_ARG(mta),
+		      (unsigned long long)x->peer->n_unknown);
+	x->n_unknown = 0;
 }
 
 void deliver_take_events(struct deliver *x)
@@ -342,12 +449,14 @@ void deliver_take_events(struct deliver *x)
 	bool is_closed = false;
 
 	while (smtp_event(session_engine(x->session), &ev)) {
+		x->peer->ignored |= ev.extensions & ~DECISIVE;
 		switch (ev.kind) {
 		case SMTP_EVENT_RCPT:
 			on_rcpt(x, &ev);
 			break;
 		case SMTP_EVENT_DONE:
 			x->n_ended++;
+			x->peer->ignored |= x->doubted;
 			deliver_end_batch(x, ev.transaction->owner, NULL);
 			break;
 		case SMTP_EVENT_RETURNED:
@@ -363,7 +472,7 @@ void deliver_take_events(struct deliver *x)
 	}
 	if (!is_closed)
 		return;
-	if (session_is_chunking_suspect(x->session))
-		x->peer->no_chunking = true;
+	doubt(x);
+	tell_unknown(x);
 	session_abandon(x->session, "connection lost");
 }

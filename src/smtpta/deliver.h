@@ -16,10 +16,13 @@ struct deliver {
 	const struct smtpta_options *options;
 	struct agent *agent;
 	struct session *session;
-	struct sesslog *log; /* may be NULL */
-	struct peer *peer;   /* of the open session's host */
-	size_t n_ended;	     /* transactions, on this connection */
-	size_t rcpt_limit;   /* learnt on this connection; 0: none */
+	struct sesslog *log;	   /* may be NULL */
+	struct recorder *recorder; /* may be NULL */
+	struct peer *peer;	   /* of the open session's host */
+	size_t n_ended;		   /* transactions, on this connection */
+	size_t rcpt_limit;	   /* learnt on this connection; 0: none */
+	size_t n_unknown;	   /* recipients with outcome unknown, untold */
+	unsigned doubted;	   /* extensions left alone on it, on trial */
 };
 
 /*

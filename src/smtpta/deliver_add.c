@@ -3,13 +3,23 @@
  *
  * What a batch becomes on this connection: as many recipients as the server
  * takes at once, with the words of MAIL and RCPT; or why it cannot go here.
+ * All of it is judged anew each time a batch is added, by what the server
+ * offers then.
  */
+#include "mime/charset.h"
+#include "smtp/path.h"
 #include "smtpta/deliver_internal.h"
+#include "smtpta/deliverby.h"
 #include "smtpta/envelope.h"
 
-#include <string.h>
+#include <assert.h>
 
-enum { RCPT_MAX = 100, RCPT_LIMIT_LEAST = 10, RCPT_LIMIT_MOST = 100000 };
+enum {
+	RCPT_MAX = 100,
+	RCPT_LIMIT_LEAST = 10,
+	RCPT_LIMIT_MOST = 100000,
+	DOMAINS_MOST = 100 /* of a transaction, where they are counted */
+};
 
 int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
 		 struct err *err)
@@ -27,69 +37,28 @@ int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
 	return content_fill(&b->content, sink, err);
 }
 
-static const struct diag *too_large(struct deliver *x, struct batch *b,
-				    uint64_t size)
+static const struct caps *server_caps(const struct deliver *x)
 {
-	const struct caps *caps = smtp_caps(session_engine(x->session));
-	struct arena *a = b->t.arena;
-	struct diag *d;
-
-	if (!caps->size || caps->size_limit == 0 || size <= caps->size_limit)
-		return NULL;
-	d = ARENA_NEW(a, struct diag);
-	d->fate = FATE_FAILED;
-	d->reason = "too-large";
-	d->status =
-	    SLICE("5.3.4 (Message size exceeds limit given by remote system)");
-	d->diagnostic = arena_printf(
-	    a,
-	    "smtp; 552 (Current message size %llu exceeds limit given by the "
-	    "remote system: %llu)",
-	    (unsigned long long)size, (unsigned long long)caps->size_limit);
-	d->text = arena_printf(a, "\r\r%.*s",
-			       SLICE_ARG(slice_from(d->diagnostic, 6)));
-	return d;
+	return smtp_caps(session_engine(x->session));
 }
 
-static const struct diag *unreadable(struct deliver *x, struct batch *b)
+static int64_t wall_time(const struct deliver *x)
 {
-	const struct caps *caps = smtp_caps(session_engine(x->session));
-	struct diag *d;
-	struct err err;
-
-	if (body_prepare(&b->flight->body, caps->eightbitmime, &err) == 0)
-		return NULL;
-	d = ARENA_NEW(b->t.arena, struct diag);
-	d->fate = FATE_DEFERRED;
-	d->reason = "message-unreadable";
-	d->status = SLICE("4.3.0 (message file cannot be read)");
-	d->diagnostic = SLICE("x-local; 400 (message file cannot be read)");
-	d->text = arena_printf(b->t.arena, "%s", err.text);
-	return d;
+	return agent_options(x->agent)->wall_time();
 }
 
-static void build_transaction(struct batch *b, uint64_t size)
+/* A recipient of a batch, as the control file has it. */
+static const struct ctl_rcpt *rcpt_of(const struct batch *b, size_t i)
 {
-	struct agent_job *job = &b->flight->job;
-	const struct ctl_rcpt *first = job->rcpts[b->rcpts[0]].ctl;
-
-	b->t.size = size;
-	b->t.progress = NULL;
-	b->t.is_8bit =
-	    b->flight->body.is_8bit || slice_has_8bit(first->header->text);
-	envelope_mail(&job->ctl, first->sender, &b->t);
-	b->t.rcpts = arena_array(job->arena, b->t.n_rcpts, sizeof(*b->t.rcpts));
-	for (size_t i = 0; i < b->t.n_rcpts; i++)
-		b->t.rcpts[i] =
-		    envelope_rcpt(job->rcpts[b->rcpts[i]].ctl, job->arena);
-	content_done(&b->content);
-	b->has_content_begun = false;
+	return b->flight->job.rcpts[b->rcpts[i]].ctl;
 }
+
+/* ---- how many go together ----------------------------------------------- */
 
 /* Recipients that may go in one transaction with this server. */
 static size_t rcpt_limit(const struct deliver *x)
 {
-	const struct caps *caps = smtp_caps(session_engine(x->session));
+	const struct caps *caps = server_caps(x);
 	uint64_t limit = RCPT_MAX;
 
 	if (caps->rcpt_limit != 0)
@@ -104,25 +73,206 @@ static size_t rcpt_limit(const struct deliver *x)
 	return (size_t)limit;
 }
 
+/* How many of the first n recipients are in at most `max` domains. */
+static size_t within_domains(const struct batch *b, size_t n, uint64_t max)
+{
+	struct slice seen[DOMAINS_MOST];
+	size_t n_seen = 0, at;
+
+	if (max > DOMAINS_MOST)
+		max = DOMAINS_MOST;
+	for (size_t i = 0; i < n; i++) {
+		struct slice user = rcpt_of(b, i)->address.user;
+		struct slice domain =
+		    slice_from(user, path_local_length(user) + 1);
+
+		for (at = 0; at < n_seen; at++)
+			if (slice_eq_nocase(seen[at], domain))
+				break;
+		if (at < n_seen)
+			continue;
+		if (n_seen == max)
+			return i;
+		seen[n_seen++] = domain;
+	}
+	return n;
+}
+
+/* How many of a batch's first recipients make one transaction. */
+static size_t transaction_length(const struct deliver *x, const struct batch *b)
+{
+	uint64_t domains = server_caps(x)->rcptdomainmax; /* RFC 9422 4.3 */
+	size_t limit = rcpt_limit(x), n = 1;
+
+	while (n < b->t.n_rcpts && n < limit &&
+	       envelope_go_together(rcpt_of(b, 0), rcpt_of(b, n),
+				    x->options->ignore_ezmlm))
+		n++;
+	return domains == 0 ? n : within_domains(b, n, domains);
+}
+
+/* ---- what cannot go ----------------------------------------------------- */
+
+static const struct diag *unreadable(const struct deliver *x,
+				     const struct batch *b)
+{
+	struct diag *d;
+	struct err err;
+
+	if (body_prepare(&b->flight->body, server_caps(x)->eightbitmime,
+			 &err) == 0)
+		return NULL;
+	d = ARENA_NEW(b->t.arena, struct diag);
+	d->fate = FATE_DEFERRED;
+	d->reason = "message-unreadable";
+	d->status = SLICE("4.3.0 (message file cannot be read)");
+	d->diagnostic = SLICE("x-local; 400 (message file cannot be read)");
+	d->text = arena_printf(b->t.arena, "%s", err.text);
+	return d;
+}
+
+/*
+ * Fills in who it is from and to, as the wire has it; NULL, or why the sender
+ * cannot be sent.
+ */
+static const struct diag *build_paths(const struct deliver *x, struct batch *b)
+{
+	struct agent_job *job = &b->flight->job;
+	struct smtp_transaction *t = &b->t;
+	struct slice verp_id = str_slice(&job->spool_id);
+	const struct diag *why;
+
+	if (x->options->ignore_ezmlm)
+		verp_id = SLICE("");
+	why = envelope_sender(rcpt_of(b, 0), verp_id, job->arena, &t->sender);
+	if (why != NULL)
+		return why;
+	t->needs_smtputf8 = slice_has_8bit(t->sender);
+	t->rcpts = arena_array(job->arena, t->n_rcpts, sizeof(*t->rcpts));
+	for (size_t i = 0; i < t->n_rcpts; i++) {
+		why = envelope_recipient(rcpt_of(b, i), job->arena,
+					 &t->rcpts[i].path);
+		assert(why == NULL); /* or it would not be in a batch */
+		t->needs_smtputf8 |= slice_has_8bit(t->rcpts[i].path);
+	}
+	return NULL;
+}
+
+/* Why a batch must not be sent to any host, or NULL. */
+static const struct diag *hopeless(const struct deliver *x, struct batch *b)
+{
+	const struct diag *why =
+	    deliverby_expired(&rcpt_of(b, 0)->dsn.by, wall_time(x), b->t.arena);
+
+	if (why == NULL)
+		why = build_paths(x, b);
+	return why != NULL ? why : unreadable(x, b);
+}
+
+static const struct diag *lacks_smtputf8(const struct deliver *x,
+					 const struct batch *b)
+{
+	struct slice address = b->t.sender;
+
+	if (!b->t.needs_smtputf8 || server_caps(x)->smtputf8)
+		return NULL;
+	if (!slice_has_8bit(address))
+		address = b->t.rcpts[0].path;
+	return envelope_unsuited(address, b->t.arena);
+}
+
+static const struct diag *too_large(const struct deliver *x,
+				    const struct batch *b)
+{
+	const struct caps *caps = server_caps(x);
+	struct arena *a = b->t.arena;
+	struct diag *d;
+
+	if (!caps->size || caps->size_limit == 0 ||
+	    b->t.size <= caps->size_limit)
+		return NULL;
+	d = ARENA_NEW(a, struct diag);
+	d->fate = FATE_FAILED;
+	d->reason = "too-large";
+	d->status =
+	    SLICE("5.3.4 (Message size exceeds limit given by remote system)");
+	d->diagnostic = arena_printf(
+	    a,
+	    "smtp; 552 (Current message size %llu exceeds limit given by the "
+	    "remote system: %llu)",
+	    (unsigned long long)b->t.size,
+	    (unsigned long long)caps->size_limit);
+	d->text = arena_printf(a, "\r\r%.*s",
+			       SLICE_ARG(slice_from(d->diagnostic, 6)));
+	return d;
+}
+
+/* Why a batch cannot go to this host but perhaps to another, or NULL. */
+static const struct diag *unsuited(const struct deliver *x,
+				   const struct batch *b)
+{
+	const struct diag *why = lacks_smtputf8(x, b);
+
+	if (why == NULL)
+		why = deliverby_unsuited(&rcpt_of(b, 0)->dsn.by, server_caps(x),
+					 wall_time(x), b->t.arena);
+	return why != NULL ? why : too_large(x, b);
+}
+
+/* ---- what is said ------------------------------------------------------- */
+
+/*
+ * Fills in what depends on the server. A header in raw UTF-8 goes under
+ * SMTPUTF8 where that is offered, and as it is elsewhere.
+ */
+static void build_words(const struct deliver *x, struct batch *b)
+{
+	const struct caps *caps = server_caps(x);
+	struct agent_job *job = &b->flight->job;
+	struct slice header = rcpt_of(b, 0)->header->text;
+	struct smtp_transaction *t = &b->t;
+
+	t->progress = NULL;
+	t->is_8bit = b->flight->body.is_8bit || slice_has_8bit(header);
+	t->needs_smtputf8 |= caps->smtputf8 && utf8_text_is_wide(header);
+	t->by = deliverby_param(&rcpt_of(b, 0)->dsn.by);
+	envelope_mail(&job->ctl, t);
+	for (size_t i = 0; i < t->n_rcpts; i++) {
+		const struct ctl_dsn *dsn = &rcpt_of(b, i)->dsn;
+
+		t->rcpts[i] = envelope_rcpt(
+		    rcpt_of(b, i), t->rcpts[i].path, t->needs_smtputf8,
+		    deliverby_asks_delay(&dsn->by, caps), job->arena);
+		job->rcpts[b->rcpts[i]].tells_relay =
+		    deliverby_tells_relay(dsn, caps);
+	}
+	content_done(&b->content);
+	b->has_content_begun = false;
+}
+
 static void add_batch(struct deliver *x, struct batch *b)
 {
-	const struct agent_job *job = &b->flight->job;
-	uint64_t size = ctl_size_estimate(&job->ctl, job->message.size);
+	struct agent_job *job = &b->flight->job;
+	size_t n = transaction_length(x, b);
 	const struct diag *why;
-	size_t limit = rcpt_limit(x);
 
-	if (b->t.n_rcpts > limit)
-		flight_split_batch(b, limit);
+	if (n < b->t.n_rcpts)
+		flight_split_batch(b, n);
 	deliver_make_room(b);
-	why = too_large(x, b, size);
-	if (why == NULL)
-		why = unreadable(x, b);
+	b->t.size = ctl_size_estimate(&job->ctl, job->message.size);
+	why = hopeless(x, b);
 	if (why != NULL) {
 		deliver_end_batch(x, b, why);
 		return;
 	}
-	build_transaction(b, size);
+	why = unsuited(x, b);
+	if (why != NULL) {
+		deliver_unsuited(x, b, why);
+		return;
+	}
+	build_words(x, b);
 	b->state = BATCH_SENT;
+	recorder_begin(x->recorder, job, &b->t);
 	smtp_add(session_engine(x->session), &b->t);
 }
 

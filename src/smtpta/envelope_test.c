@@ -55,37 +55,55 @@ static void file_close(struct file *f)
 
 struct address {
 	const char *user;
-	const char *status; /* NULL: it may be sent; "5.1.x" for bad syntax */
+	const char *wire; /* NULL: it may not be sent */
 	const char *why;
 };
 
+#define BAD_PATH "is not a valid RFC 5321 path"
+#define OE	 "\303\266"
+#define AE	 "\303\244"
+
 static const struct address addresses[] = {
-	{ "bob@example.com", NULL, NULL },
-	{ "postmaster", NULL, NULL },
-	{ "\"john doe\"@example.com", NULL, NULL },
-	{ "\"a\\\"b\"@example.com", NULL, NULL },
-	{ "a>@example.com", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "<a@example.com>", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "a@example.com\rRCPT", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "a\001@example.com", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "a\\ b@example.com", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "\"a b\"c@example.com", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "a@", "5.1.x", "is not a valid RFC 5321 path" },
-	{ "j\303\266rn@example.com", "5.6.7", "needs SMTPUTF8" },
-	{ "a@ex\303\244mple.com", "5.6.7", "needs SMTPUTF8" },
+	{ "bob@example.com", "bob@example.com", NULL },
+	{ "postmaster", "postmaster", NULL },
+	{ "\"john doe\"@example.com", "\"john doe\"@example.com", NULL },
+	{ "\"a\\\"b\"@example.com", "\"a\\\"b\"@example.com", NULL },
+	{ "a>@example.com", NULL, BAD_PATH },
+	{ "<a@example.com>", NULL, BAD_PATH },
+	{ "a@example.com\rRCPT", NULL, BAD_PATH },
+	{ "a\001@example.com", NULL, BAD_PATH },
+	{ "a\\ b@example.com", NULL, BAD_PATH },
+	{ "\"a b\"c@example.com", NULL, BAD_PATH },
+	{ "a@", NULL, BAD_PATH },
+	/* An ASCII local part: the domain's U-labels become A-labels. */
+	{ "a@ex" AE "mple.com", "a@xn--exmple-cua.com", NULL },
+	{ "\"a@b\"@ex" AE "mple.com", "\"a@b\"@xn--exmple-cua.com", NULL },
+	{ "a@b@" AE, "a@b@xn--4ca", NULL },
+	/* Any other address stays as it is. */
+	{ "j" OE "rn@example.com", "j" OE "rn@example.com", NULL },
+	{ "j" OE "rn@ex" AE "mple.com", "j" OE "rn@ex" AE "mple.com", NULL },
+	{ "\"" OE " x\"@a.b", "\"" OE " x\"@a.b", NULL },
+	{ OE, OE, NULL },
+	/* Not UTF-8, or no domain that there can be. */
+	{ "j\366rn@example.com", NULL, "is not UTF-8" },
+	{ "jorn@\366.example", NULL, "is not UTF-8" },
+	{ "j\303@example.com", NULL, "is not UTF-8" },
+	{ "a@b.-" AE ".example", NULL, "has an impossible domain" },
+	{ "a@\342\230\203.example", NULL, "has an impossible domain" },
+	/* What the mapping makes of wide forms of '>' and '..' is caught. */
+	{ "a@b\357\274\236." AE, NULL, BAD_PATH },
+	{ "a@b.\343\200\202" AE, NULL, BAD_PATH },
 };
 
 /* The diag of a refused address names what, why and which. */
 static void check_diag(const struct diag *d, const struct address *row,
-		       const char *what, const char *syntax_status)
+		       const char *what, const char *status)
 {
 	struct str want = STR_INIT;
 
 	assert_int_equal(d->fate, FATE_FAILED);
 	assert_string_equal(d->reason, "bad-address");
-	assert_slice_is(d->status, strcmp(row->status, "5.1.x") == 0
-				       ? syntax_status
-				       : row->status);
+	assert_slice_is(d->status, status);
 	str_addf(&want, "%s address %s: <%s>", what, row->why, row->user);
 	assert_slice_is(d->text, str_cstr(&want));
 	str_clear(&want);
@@ -95,41 +113,56 @@ static void check_diag(const struct diag *d, const struct address *row,
 	str_done(&want);
 }
 
-static void test_sender_is_refused_with_5_1_7(void **state)
+static const struct diag *check_sender(struct file *f, struct slice *ret)
+{
+	return envelope_sender(&f->ctl.rcpts[0], SLICE(""), f->arena, ret);
+}
+
+static const struct diag *check_rcpt(struct file *f, struct slice *ret)
+{
+	return envelope_recipient(&f->ctl.rcpts[0], f->arena, ret);
+}
+
+static void test_sender_goes_as_it_is_or_in_ascii_or_not(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(addresses); i++) {
 		const struct address *row = &addresses[i];
+		struct slice path, other;
 		const struct diag *d;
 		struct file f;
 
 		file_open(&f, (struct parts){ .sender = row->user });
-		d = envelope_check_sender(f.ctl.rcpts[0].sender, f.arena);
-		if ((d == NULL) != (row->status == NULL))
+		d = check_sender(&f, &path);
+		if ((d == NULL) != (row->wire != NULL))
 			fail_msg("%s", row->user);
 		if (d != NULL)
 			check_diag(d, row, "sender", "5.1.7");
-		assert_null(envelope_check_rcpt(&f.ctl.rcpts[0], f.arena));
+		else
+			assert_slice_is(path, row->wire);
+		assert_null(check_rcpt(&f, &other));
 		file_close(&f);
 	}
 }
 
-static void test_recipient_is_refused_with_5_1_3(void **state)
+static void test_recipient_goes_as_it_is_or_in_ascii_or_not(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(addresses); i++) {
 		const struct address *row = &addresses[i];
+		struct slice path, other;
 		const struct diag *d;
 		struct file f;
 
 		file_open(&f, (struct parts){ .rcpt = row->user });
-		d = envelope_check_rcpt(&f.ctl.rcpts[0], f.arena);
-		if ((d == NULL) != (row->status == NULL))
+		d = check_rcpt(&f, &path);
+		if ((d == NULL) != (row->wire != NULL))
 			fail_msg("%s", row->user);
 		if (d != NULL)
 			check_diag(d, row, "recipient", "5.1.3");
-		assert_null(
-		    envelope_check_sender(f.ctl.rcpts[0].sender, f.arena));
+		else
+			assert_slice_is(path, row->wire);
+		assert_null(check_sender(&f, &other));
 		file_close(&f);
 	}
 }
@@ -138,6 +171,7 @@ static void test_over_long_address_is_refused_with_its_start(void **state)
 {
 	struct str user = STR_INIT;
 	const struct diag *d;
+	struct slice path;
 	struct file f;
 
 	(void)state;
@@ -145,7 +179,7 @@ static void test_over_long_address_is_refused_with_its_start(void **state)
 		str_addc(&user, 'u');
 	str_adds(&user, "@example.com");
 	file_open(&f, (struct parts){ .rcpt = str_cstr(&user) });
-	d = envelope_check_rcpt(&f.ctl.rcpts[0], f.arena);
+	d = check_rcpt(&f, &path);
 	assert_non_null(d);
 	assert_slice_is(d->status, "5.1.3");
 	assert_true(slice_starts(d->text, SLICE("recipient address is longer "
@@ -158,15 +192,148 @@ static void test_over_long_address_is_refused_with_its_start(void **state)
 /* The user of channel `error` is none, whatever it looks like. */
 static void test_null_sender_is_never_refused(void **state)
 {
-	struct smtp_transaction t = { .sender = SLICE("stale") };
+	struct slice path = SLICE("stale");
 	struct file f;
 
 	(void)state;
-	file_open(&f, (struct parts){ .channel = "error", .sender = "<>\r" });
-	assert_null(envelope_check_sender(f.ctl.rcpts[0].sender, f.arena));
-	envelope_mail(&f.ctl, f.ctl.rcpts[0].sender, &t);
-	assert_int_equal(t.sender.len, 0);
+	file_open(&f, (struct parts){ .channel = "error",
+				      .sender = "<>\r",
+				      .dsn = "EZMLM=-tail" });
+	assert_null(
+	    envelope_sender(&f.ctl.rcpts[0], SLICE("S1"), f.arena, &path));
+	assert_int_equal(path.len, 0);
 	file_close(&f);
+}
+
+/* ---- VERP senders ------------------------------------------------------- */
+
+#define ID  "S1AauAAAAA"
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+struct verp {
+	const char *sender, *tail;
+	const char *wire; /* NULL: 5.1.7 */
+};
+
+static const struct verp verps[] = {
+	{ "list@a.b", "-return-12-u1=c.d", "list-return-12-u1=c.d-" ID "@a.b" },
+	{ "list", "-x", "list-x-" ID },
+	{ "\"a list\"@a.b", "-x", "\"a list-x-" ID "\"@a.b" },
+	{ "\"a@b\"@" AE, "-x", "\"a@b-x-" ID "\"@xn--4ca" },
+	{ "list@" AE, "-" OE, "list-" OE "-" ID "@" AE },
+	{ "list@a.b", "", "list@a.b" },
+	{ "list@a.b", "-x>", NULL },
+	{ "list@a.b", "-x\r", NULL },
+	{ "list@a.b", "-\"x", NULL },
+	{ "\"a\"@a.b", "-\"x", NULL },
+	{ "\"a\"@a.b", "-\\\\\"", NULL },
+	{ "list@a.b", "-\366", NULL },
+	{ "list@a.b", X50 X50 X50 X50 X50, NULL },
+	{ "list>@a.b", "-x", NULL },
+};
+
+static void test_sender_with_a_tail_is_checked_like_any(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(verps); i++) {
+		struct str dsn = STR_INIT;
+		struct slice path;
+		const struct diag *d;
+		struct file f;
+
+		str_addf(&dsn, "EZMLM=%s", verps[i].tail);
+		file_open(&f, (struct parts){ .sender = verps[i].sender,
+					      .dsn = str_cstr(&dsn) });
+		d = envelope_sender(&f.ctl.rcpts[0], SLICE(ID), f.arena, &path);
+		if ((d == NULL) != (verps[i].wire != NULL))
+			fail_msg("%s %s", verps[i].sender, verps[i].tail);
+		if (d == NULL)
+			assert_slice_is(path, verps[i].wire);
+		else
+			assert_slice_is(d->status, "5.1.7");
+		file_close(&f);
+		str_done(&dsn);
+	}
+}
+
+static void test_tail_is_left_alone_without_an_id(void **state)
+{
+	struct slice path;
+	struct file f;
+
+	(void)state;
+	file_open(&f, (struct parts){ .dsn = "EZMLM=-tail>" });
+	assert_null(check_sender(&f, &path));
+	assert_slice_is(path, "alice@a.b");
+	file_close(&f);
+}
+
+/* ---- who goes with whom ------------------------------------------------- */
+
+struct pair {
+	const char *sender;
+	const char *one, *one_dsn, *other, *other_dsn;
+	bool together, ignoring_ezmlm;
+};
+
+static const struct pair pairs[] = {
+	{ "a@x", "b@x", "", "c@y", "", true, true },
+	{ "a@x", "b@x", "BY=5;R", "c@x", "BY=5;R NOTIFY=NEVER", true, true },
+	{ "a@x", "b@x", "BY=5;R", "c@x", "BY=6;R", false, false },
+	{ "a@x", "b@x", "", "c@x", "BY=5;N", false, false },
+	{ "a@x", "b@x", "EZMLM=-t", "c@x", "EZMLM=-t", false, true },
+	{ "a@x", "b@x", "EZMLM=-t", "c@x", "", false, true },
+	{ "a@x", "b@x", "", "c@x", "EZMLM=-t", false, true },
+	{ "a@x", "b@x", "EZMLM=", "c@x", "", true, true },
+	{ "a@x", "b@x", "", OE "@x", "", false, false },
+	{ "a@x", "b@x", "", "c@" OE, "", true, true },
+	{ "a@x", OE "@x", "", AE "@x", "", true, true },
+	{ OE "@x", "b@x", "", AE "@x", "", true, true },
+};
+
+static void check_pair(const struct pair *row)
+{
+	struct arena *a = arena_new();
+	struct str text = STR_INIT;
+	struct ctl ctl;
+	struct err err;
+
+	str_addf(&text, "i 1\no 0\nl x\ns smtp - %s 501\n", row->sender);
+	str_addf(&text, "r           smtp c.d %s 501\nN %s\n", row->one,
+		 row->one_dsn);
+	str_addf(&text, "r           smtp c.d %s 501\nN %s\n", row->other,
+		 row->other_dsn);
+	str_adds(&text, "m\nFrom: x\n\n");
+	assert_int_equal(ctl_parse(str_slice(&text), a, &ctl, &err), CTL_OK);
+	assert_int_equal(
+	    envelope_go_together(&ctl.rcpts[0], &ctl.rcpts[1], false),
+	    row->together);
+	assert_int_equal(
+	    envelope_go_together(&ctl.rcpts[0], &ctl.rcpts[1], true),
+	    row->ignoring_ezmlm);
+	str_done(&text);
+	arena_free(a);
+}
+
+static void test_who_goes_with_whom(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(pairs); i++)
+		check_pair(&pairs[i]);
+}
+
+static void test_host_without_smtputf8_is_not_the_mails_fault(void **state)
+{
+	struct arena *a = arena_new();
+	const struct diag *d = envelope_unsuited(SLICE(OE "@x"), a);
+
+	(void)state;
+	assert_int_equal(d->fate, FATE_FAILED);
+	assert_string_equal(d->reason, "smtputf8-unsuited");
+	assert_true(slice_starts(d->status, SLICE("5.6.7")));
+	assert_slice_is(d->text, "host does not offer SMTPUTF8, which the mail "
+				 "needs: <" OE "@x>");
+	arena_free(a);
 }
 
 /* ---- MAIL --------------------------------------------------------------- */
@@ -174,8 +341,6 @@ static void test_null_sender_is_never_refused(void **state)
 struct mail {
 	const char *lines, *envid, *ret;
 };
-
-#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static const struct mail mails[] = {
 	{ "", "", "" },
@@ -200,8 +365,7 @@ static void test_only_clean_values_reach_mail(void **state)
 		struct file f;
 
 		file_open(&f, (struct parts){ .lines = mails[i].lines });
-		envelope_mail(&f.ctl, f.ctl.rcpts[0].sender, &t);
-		assert_slice_is(t.sender, "alice@a.b");
+		envelope_mail(&f.ctl, &t);
 		assert_slice_is(t.envid, mails[i].envid);
 		assert_slice_is(t.ret, mails[i].ret);
 		assert_int_equal(t.size, 7);
@@ -263,13 +427,14 @@ static void test_every_wish_of_a_recipient(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rcpts); i++) {
 		const struct rcpt *row = &rcpts[i];
+		struct slice path;
 		struct smtp_rcpt r;
 		struct file f;
 
 		file_open(&f,
 			  (struct parts){ .rcpt = row->user, .dsn = row->dsn });
-		assert_null(envelope_check_rcpt(&f.ctl.rcpts[0], f.arena));
-		r = envelope_rcpt(&f.ctl.rcpts[0], f.arena);
+		assert_null(check_rcpt(&f, &path));
+		r = envelope_rcpt(&f.ctl.rcpts[0], path, false, false, f.arena);
 		assert_slice_is(r.path, or_else(row->user, "bob@c.d"));
 		assert_slice_is(r.notify, row->want);
 		assert_slice_is(r.orcpt, row->orcpt);
@@ -277,16 +442,68 @@ static void test_every_wish_of_a_recipient(void **state)
 	}
 }
 
+static void test_delay_is_added_to_all_but_never(void **state)
+{
+	static const struct row {
+		const char *dsn, *want;
+	} rows[] = {
+		{ NULL, "FAILURE,DELAY" },
+		{ "NOTIFY=NEVER", "NEVER" },
+		{ "NOTIFY=SUCCESS", "SUCCESS,DELAY" },
+		{ "NOTIFY=SUCCESS,DELAY", "SUCCESS,DELAY" },
+		{ "NOTIFY=", "FAILURE,DELAY" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct smtp_rcpt r;
+		struct file f;
+
+		file_open(&f, (struct parts){ .dsn = rows[i].dsn });
+		r = envelope_rcpt(&f.ctl.rcpts[0], SLICE("b@x"), false, true,
+				  f.arena);
+		assert_slice_is(r.notify, rows[i].want);
+		file_close(&f);
+	}
+}
+
+/* What is not ASCII is said in the way of the transaction. */
+static void test_orcpt_follows_the_transaction(void **state)
+{
+	struct smtp_rcpt r;
+	struct file f;
+
+	(void)state;
+	file_open(&f, (struct parts){ .rcpt = OE "@c.d" });
+	r = envelope_rcpt(&f.ctl.rcpts[0], SLICE(OE "@c.d"), true, false,
+			  f.arena);
+	assert_slice_is(r.orcpt, "utf-8;" OE "@c.d");
+	file_close(&f);
+	file_open(&f, (struct parts){ .dsn = "ORCPT=utf-8;" OE "@c.d" });
+	r = envelope_rcpt(&f.ctl.rcpts[0], SLICE("b@c.d"), false, false,
+			  f.arena);
+	assert_slice_is(r.orcpt, "utf-8;\\x{F6}@c.d");
+	file_close(&f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sender_is_refused_with_5_1_7),
-		cmocka_unit_test(test_recipient_is_refused_with_5_1_3),
+		cmocka_unit_test(test_sender_goes_as_it_is_or_in_ascii_or_not),
+		cmocka_unit_test(
+		    test_recipient_goes_as_it_is_or_in_ascii_or_not),
 		cmocka_unit_test(
 		    test_over_long_address_is_refused_with_its_start),
 		cmocka_unit_test(test_null_sender_is_never_refused),
+		cmocka_unit_test(test_sender_with_a_tail_is_checked_like_any),
+		cmocka_unit_test(test_tail_is_left_alone_without_an_id),
+		cmocka_unit_test(test_who_goes_with_whom),
+		cmocka_unit_test(
+		    test_host_without_smtputf8_is_not_the_mails_fault),
 		cmocka_unit_test(test_only_clean_values_reach_mail),
 		cmocka_unit_test(test_every_wish_of_a_recipient),
+		cmocka_unit_test(test_delay_is_added_to_all_but_never),
+		cmocka_unit_test(test_orcpt_follows_the_transaction),
 	};
 
 	return TEST_RUN(tests);

@@ -6,6 +6,7 @@
 #include "smtpta/flight.h"
 
 #include "base/mem.h"
+#include "smtpta/deliverby.h"
 #include "smtpta/envelope.h"
 
 #include <stdlib.h>
@@ -47,11 +48,15 @@ static struct batch *new_batch(struct flight *f, size_t *rcpts, size_t n)
 	return b;
 }
 
-struct batch *flight_add_batch(struct flight *f, size_t *rcpts, size_t n)
+struct batch *flight_add_batch(struct flight *f, struct batch *after,
+			       size_t *rcpts, size_t n)
 {
 	struct batch *b = new_batch(f, rcpts, n);
 
-	TAILQ_INSERT_TAIL(&f->batches, b, link);
+	if (after != NULL)
+		TAILQ_INSERT_AFTER(&f->batches, after, b, link);
+	else
+		TAILQ_INSERT_TAIL(&f->batches, b, link);
 	return b;
 }
 
@@ -73,20 +78,34 @@ void flight_end_batch(struct batch *b)
 		b->flight->state = FLIGHT_OVER;
 }
 
+/* Why a recipient must not be sent to, whatever the host; or NULL. */
+static const struct diag *judge(struct agent *a, struct agent_job *job,
+				const struct ctl_rcpt *rcpt)
+{
+	int64_t now = agent_options(a)->wall_time();
+	const struct diag *bad;
+	struct slice path;
+
+	bad = envelope_recipient(rcpt, job->arena, &path);
+	if (bad == NULL)
+		bad = deliverby_expired(&rcpt->dsn.by, now, job->arena);
+	return bad;
+}
+
 /* Settles what must not be sent; the indices of the rest go to *ret. */
 static size_t check_group(struct agent *a, struct agent_job *job, size_t from,
 			  size_t n, size_t *ret)
 {
+	struct slice no_verp = SLICE(""), path;
 	const struct diag *bad_sender =
-	    envelope_check_sender(job->rcpts[from].ctl->sender, job->arena);
+	    envelope_sender(job->rcpts[from].ctl, no_verp, job->arena, &path);
 	size_t kept = 0;
 
 	for (size_t i = from; i < from + n; i++) {
 		const struct diag *bad = bad_sender;
 
 		if (bad == NULL)
-			bad =
-			    envelope_check_rcpt(job->rcpts[i].ctl, job->arena);
+			bad = judge(a, job, job->rcpts[i].ctl);
 		if (bad == NULL)
 			ret[kept++] = i;
 		else
@@ -105,7 +124,7 @@ void flight_make_batches(struct agent *a, struct flight *f)
 		size_t kept = check_group(a, job, from, n, rcpts + from);
 
 		if (kept > 0)
-			flight_add_batch(f, rcpts + from, kept);
+			flight_add_batch(f, NULL, rcpts + from, kept);
 		from = at;
 	}
 	if (f->n_open == 0)

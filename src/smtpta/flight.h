@@ -76,15 +76,18 @@ struct flight *flight_of_job(struct slice name, struct slice host);
 
 /*
  * Makes a batch of each delivery group of the opened job. Recipients and
- * senders that must not be sent are settled here.
+ * senders that must not be sent to any host are settled here: bad addresses,
+ * and deadlines that have passed (smtpta/deliverby.h).
  */
 void flight_make_batches(struct agent *a, struct flight *f);
 
 /*
- * One more batch, behind the others, for n of the job's recipients. The array
- * must live in the job's arena and is the batch's from now on.
+ * One more batch, right behind `after` (NULL: behind all others), for n of the
+ * job's recipients. The array must live in the job's arena and is the batch's
+ * from now on.
  */
-struct batch *flight_add_batch(struct flight *f, size_t *rcpts, size_t n);
+struct batch *flight_add_batch(struct flight *f, struct batch *after,
+			       size_t *rcpts, size_t n);
 
 /* Leaves the first n recipients in a batch; the rest go in one behind it. */
 void flight_split_batch(struct batch *b, size_t n);

@@ -144,6 +144,29 @@ static void test_bad_sender_refuses_all_its_recipients(void **state)
 	post_close(&p);
 }
 
+/* BY= stands at the time of the test; it counts only with R. */
+static void test_passed_deadline_is_settled_before_any_host(void **state)
+{
+	struct flight *f;
+	struct post p;
+
+	(void)state;
+	post_open(&p);
+	post_job(POST_HEAD POST_RCPT("a@x") "N BY=1767268805;R\n" POST_RCPT(
+	    "b@x") "N BY=1767268806;R\n" POST_RCPT("c@x") "N "
+							  "BY=1767268805;N"
+							  "\n" POST_HEADER);
+	f = flight_open(&p);
+	flight_make_batches(p.agent, f);
+	assert_string_equal(print_batches(f), "1 2");
+	agent_job_say(p.agent, &f->job);
+	assert_int_equal(count_said(&p, "\terror2 deliver-by time has passed"),
+			 1);
+	flight_free(p.agent, f);
+	assert_string_equal(post_tags(&p, "24700"), "-  ");
+	post_close(&p);
+}
+
 static void test_flight_without_anybody_to_send_to_is_over(void **state)
 {
 	struct flight *f;
@@ -176,8 +199,12 @@ static void test_flight_is_over_with_its_last_batch(void **state)
 	first = TAILQ_FIRST(&f->batches);
 	flight_split_batch(first, 2);
 	assert_string_equal(print_batches(f), "0 1|2|3");
-	added = flight_add_batch(f, more, 2);
-	assert_string_equal(print_batches(f), "0 1|2|3|1 0");
+	added = flight_add_batch(f, NULL, more, 1);
+	assert_string_equal(print_batches(f), "0 1|2|3|1");
+	flight_end_batch(added);
+	TAILQ_REMOVE(&f->batches, added, link);
+	added = flight_add_batch(f, first, more, 2);
+	assert_string_equal(print_batches(f), "0 1|1 0|2|3");
 	assert_int_equal(added->state, BATCH_WAITING);
 	assert_int_equal(f->n_open, 4);
 	while (f->n_open > 0) {
@@ -200,6 +227,8 @@ int main(void)
 		cmocka_unit_test(
 		    test_bad_recipient_is_refused_and_leaves_the_others),
 		cmocka_unit_test(test_bad_sender_refuses_all_its_recipients),
+		cmocka_unit_test(
+		    test_passed_deadline_is_settled_before_any_host),
 		cmocka_unit_test(
 		    test_flight_without_anybody_to_send_to_is_over),
 		cmocka_unit_test(test_flight_is_over_with_its_last_batch),

@@ -3,13 +3,19 @@
  */
 #include "smtpta/options.h"
 
+#include "agent/syslog.h"
 #include "base/interval.h"
 #include "base/keyword.h"
 #include "net/addr.h"
 
+#include <limits.h>
 #include <stddef.h>
 
-enum { WINDOW_MAX = 10000 };
+enum {
+	WINDOW_MAX = 10000,
+	IDLE_STANDARD = 150,
+	IDLE_MAX = 20 * 24 * 3600 /* fits 31 bits of milliseconds */
+};
 
 struct timeout {
 	const char *name;
@@ -38,7 +44,9 @@ struct smtpta_options smtpta_options_default(void)
 				    .channel = SLICE("smtp"),
 				    .port = 25,
 				    .window = 100,
-				    .window_bytes = 4 * 1024 * 1024 };
+				    .window_bytes = 4 * 1024 * 1024,
+				    .idle = IDLE_STANDARD,
+				    .syslog_path = SYSLOG_PATH };
 
 	for (size_t i = 0; i < COUNT(timeout_rows); i++)
 		*field_of(&o.timeouts, &timeout_rows[i]) =
@@ -77,6 +85,96 @@ int smtpta_options_timeout(struct smtpta_options *o, struct slice value,
 		    SLICE_ARG(value));
 }
 
+void smtpta_options_bits(struct smtpta_options *o, char letter)
+{
+	if (letter == '7' && o->has_seven)
+		o->no_esmtp = true;
+	o->has_seven |= letter == '7';
+	o->seven_bit = letter == '7';
+	o->eight_bit = letter == '8';
+}
+
+int smtpta_options_send_buffer(struct smtpta_options *o, struct slice value,
+			       struct err *err)
+{
+	uint64_t bytes;
+
+	if (!slice_uint(value, INT_MAX, &bytes))
+		return FAIL(err, "-w %.*s: expected a number of bytes",
+			    SLICE_ARG(value));
+	o->send_buffer = (unsigned)bytes;
+	return 0;
+}
+
+static int set_local(struct smtpta_options *o, const char *what,
+		     struct slice value, struct err *err)
+{
+	struct err why;
+
+	if (local_parse(value, &o->local, &why) < 0)
+		return FAIL(err, "%s %s", what, why.text);
+	return 0;
+}
+
+int smtpta_options_local(struct smtpta_options *o, struct slice value,
+			 struct err *err)
+{
+	return set_local(o, "-L", value, err);
+}
+
+int smtpta_options_bindaddr(struct smtpta_options *o, struct slice value,
+			    struct err *err)
+{
+	if (o->local.form != LOCAL_NONE || value.len == 0)
+		return 0;
+	return set_local(o, "BINDADDR", value, err);
+}
+
+/* ---- -O ----------------------------------------------------------------- */
+
+static int set_attempts(struct smtpta_options *o, struct slice text)
+{
+	if (text.len == 0)
+		return -1;
+	o->attempts = text.p; /* to the NUL behind it */
+	return 0;
+}
+
+static int set_idle(struct smtpta_options *o, struct slice text)
+{
+	unsigned seconds;
+
+	if (text.len == 0 || !interval_parse(text, &seconds) ||
+	    seconds > IDLE_MAX || seconds == 0)
+		return -1;
+	o->idle = seconds;
+	return 0;
+}
+
+static int set_ignore_ezmlm(struct smtpta_options *o, struct slice text)
+{
+	if (text.p != NULL)
+		return -1;
+	o->ignore_ezmlm = true;
+	return 0;
+}
+
+static int set_source(struct smtpta_options *o, struct slice text)
+{
+	if (local_pool_check(text, NULL) < 0)
+		return -1;
+	o->sources = text;
+	return 0;
+}
+
+static int set_syslog(struct smtpta_options *o, struct slice text)
+{
+	if (!slice_starts(text, SLICE("/")))
+		return -1;
+	o->syslog_path = text.p; /* to the NUL behind it */
+	return 0;
+}
+
 static int set_sync(struct smtpta_options *o, struct slice text)
 {
 	bool is_always = slice_eq(text, SLICE("always"));
@@ -106,11 +204,25 @@ static int set_window(struct smtpta_options *o, struct slice text)
 
 struct own {
 	const char *key, *expected;
+	/* text.p is NULL without a "="; -1 if it is not as expected. */
 	int (*set)(struct smtpta_options *o, struct slice text);
 };
 
+static int set_unknown_outcome(struct smtpta_options *o, struct slice text)
+{
+	o->hold_unknown = slice_eq_nocase(text, SLICE("hold"));
+	return o->hold_unknown || slice_eq_nocase(text, SLICE("retry")) ? 0
+									: -1;
+}
+
 static const struct own own_rows[] = {
+	{ "attempts", "a file, or -", set_attempts },
+	{ "idle", "an interval from 1s to 20d, such as 150s", set_idle },
+	{ "ignore-ezmlm", "no value", set_ignore_ezmlm },
+	{ "source", "IP addresses with commas between", set_source },
 	{ "sync", "always or auto", set_sync },
+	{ "syslog", "the absolute path of a socket", set_syslog },
+	{ "unknown-outcome", "retry or hold", set_unknown_outcome },
 	{ "window", "MESSAGES or MESSAGES,BYTES", set_window },
 };
 
@@ -119,15 +231,20 @@ int smtpta_options_own(struct smtpta_options *o, struct slice value,
 {
 	size_t at = slice_find(value, '=');
 	struct slice key = slice_head(value, at);
-	struct slice text = slice_from(value, at + 1);
+	struct slice text = { 0 };
 
+	if (at < value.len)
+		text = slice_from(value, at + 1);
+	/* The original's only keyword, which it takes in any case. */
+	if (slice_eq_nocase(key, SLICE("ignore-ezmlm")))
+		key = SLICE("ignore-ezmlm");
 	for (size_t i = 0; i < COUNT(own_rows); i++) {
 		if (!slice_eq(key, slice_of(own_rows[i].key)))
 			continue;
 		if (own_rows[i].set(o, text) == 0)
 			return 0;
-		return FAIL(err, "-O %.*s=%.*s: expected %s", SLICE_ARG(key),
-			    SLICE_ARG(text), own_rows[i].expected);
+		return FAIL(err, "-O %.*s: expected %s", SLICE_ARG(value),
+			    own_rows[i].expected);
 	}
 	return FAIL(err, "-O %.*s: unknown key", SLICE_ARG(key));
 }

@@ -6,8 +6,10 @@
 #ifndef SMTPTA_OPTIONS_H
 #define SMTPTA_OPTIONS_H
 
+#include "agent/title.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "net/local.h"
 
 /* Seconds; RFC 5321 4.5.3.2 gives the minima that matter. */
 struct smtpta_timeouts {
@@ -26,15 +28,32 @@ struct smtpta_options {
 	const char *log_file;	 /* -l; or NULL */
 	uint16_t port;		 /* -p */
 	unsigned debug;		 /* -d, repeatable */
+	unsigned verbose;	 /* -v, repeatable */
+	unsigned send_buffer;	 /* -w: bytes of SO_SNDBUF; 0: the system's */
+	struct local_end local;	 /* -L, else BINDADDR: our end */
+	struct slice sources;	 /* -O source=: a pool of such; or empty */
 	bool one_per_connection; /* -1 */
-	bool esmtp_if_greeted;	 /* -E */
-	bool is_lmtp;		 /* -M */
-	bool no_pipelining;	 /* -P */
-	bool no_mx;		 /* -x */
-	bool allow_local;	 /* -X; counts only with -x */
-	bool sync_always;	 /* -O sync=always */
-	unsigned window;	 /* -O window=: messages */
-	uint64_t window_bytes;	 /* -O window=,BYTES */
+	bool seven_bit;		 /* -7: 8BITMIME is as good as not offered */
+	bool has_seven;		 /* a -7 was seen, whatever came after it */
+	bool eight_bit;		 /* -8: 8-bit passes whatever is offered */
+	bool no_esmtp;		/* -77: HELO only; LMTP has LHLO all the same */
+	bool connect_test;	/* -D */
+	bool esmtp_if_greeted;	/* -E */
+	bool keep_headers;	/* -H: no encoded-words for 8-bit headers */
+	bool is_lmtp;		/* -M */
+	bool no_pipelining;	/* -P */
+	bool reserved_port;	/* -r: from a local port below 1024 */
+	title_show *show_title; /* -s: whom to give titles; or NULL */
+	bool no_mx;		/* -x */
+	bool allow_local;	/* -X; counts only with -x */
+	bool ignore_ezmlm;	/* -O ignore-ezmlm */
+	const char *attempts;	/* -O attempts=: a file, "-" or NULL */
+	bool hold_unknown;	/* -O unknown-outcome=hold */
+	unsigned idle;		/* -O idle=: seconds until QUIT */
+	const char *syslog_path;	 /* -O syslog=: where syslogd listens */
+	bool sync_always;		 /* -O sync=always */
+	unsigned window;		 /* -O window=: messages */
+	uint64_t window_bytes;		 /* -O window=,BYTES */
 	struct smtpta_timeouts timeouts; /* -T */
 };
 
@@ -50,8 +69,32 @@ MUST_USE int smtpta_options_timeout(struct smtpta_options *o,
 				    struct slice value, struct err *err);
 
 /*
- * Reads one -O value, "KEY=VALUE". -1, with err naming the key, for an
- * unknown key or a value it does not have.
+ * Takes one -7 or -8. The last of them counts, but for this: two -7 are -77,
+ * which forbids ESMTP, and a -8 behind them does not allow it again.
+ */
+void smtpta_options_bits(struct smtpta_options *o, char letter);
+
+/* Reads one -w value: bytes. -1, with err filled, if it is no such number. */
+MUST_USE int smtpta_options_send_buffer(struct smtpta_options *o,
+					struct slice value, struct err *err);
+
+/*
+ * Reads one -L value (net/local.h), borrowed for as long as *o lives. -1, with
+ * err filled, if it has none of the forms.
+ */
+MUST_USE int smtpta_options_local(struct smtpta_options *o, struct slice value,
+				  struct err *err);
+
+/*
+ * The same for BINDADDR, which counts if there was no -L and it is not empty.
+ */
+MUST_USE int smtpta_options_bindaddr(struct smtpta_options *o,
+				     struct slice value, struct err *err);
+
+/*
+ * Reads one -O value, "KEY=VALUE" or "KEY"; it must be followed by a NUL and
+ * live as long as *o. -1, with err naming the key, for an unknown key or a
+ * value it does not have.
  */
 MUST_USE int smtpta_options_own(struct smtpta_options *o, struct slice value,
 				struct err *err);

@@ -27,6 +27,14 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.helo_name.len, 0);
 	assert_int_equal(o.window, 100);
 	assert_int_equal(o.window_bytes, 4 * 1024 * 1024);
+	assert_int_equal(o.idle, 150);
+	assert_string_equal(o.syslog_path, "/dev/log");
+	assert_int_equal(o.send_buffer, 0);
+	assert_int_equal(o.verbose, 0);
+	assert_null(o.show_title);
+	assert_false(o.seven_bit || o.eight_bit || o.no_esmtp ||
+		     o.connect_test || o.keep_headers || o.reserved_port ||
+		     o.ignore_ezmlm);
 	assert_null(o.log_file);
 	assert_int_equal(o.debug, 0);
 	assert_false(o.one_per_connection || o.esmtp_if_greeted || o.is_lmtp ||
@@ -203,6 +211,139 @@ static void test_bad_windows_are_refused(void **state)
 	assert_int_equal(o.window_bytes, 4 * 1024 * 1024);
 }
 
+static void check_own_refused(const char *value, const char *expected)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	if (smtpta_options_own(&o, slice_of(value), &err) == 0)
+		fail_msg("%s", value);
+	if (strstr(err.text, expected) == NULL)
+		fail_msg("%s: '%s'", value, err.text);
+	assert_int_equal(o.idle, 150);
+	assert_false(o.ignore_ezmlm);
+	assert_string_equal(o.syslog_path, "/dev/log");
+}
+
+static void test_idle_time_is_an_interval(void **state)
+{
+	static const char *const bad[] = { "idle",    "idle=",	  "idle=0",
+					   "idle=-1", "idle=21d", "idle=x" };
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_own(&o, SLICE("idle=1"), &err), 0);
+	assert_int_equal(o.idle, 1);
+	assert_int_equal(smtpta_options_own(&o, SLICE("idle=2m30s"), &err), 0);
+	assert_int_equal(o.idle, 150);
+	assert_int_equal(smtpta_options_own(&o, SLICE("idle=20d"), &err), 0);
+	assert_int_equal(o.idle, 1728000);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		check_own_refused(bad[i], "expected an interval");
+}
+
+static void test_ignore_ezmlm_is_a_word_in_any_case(void **state)
+{
+	static const char *const good[] = { "ignore-ezmlm", "IGNORE-EZMLM",
+					    "Ignore-Ezmlm" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		struct smtpta_options o = smtpta_options_default();
+		struct err err;
+
+		assert_int_equal(
+		    smtpta_options_own(&o, slice_of(good[i]), &err), 0);
+		assert_true(o.ignore_ezmlm);
+	}
+	check_own_refused("ignore-ezmlm=", "expected no value");
+	check_own_refused("ignore-ezmlm=yes", "expected no value");
+	check_own_refused("ignore_ezmlm", "unknown key");
+}
+
+static void test_attempts_go_to_a_file_or_stdout(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_null(o.attempts);
+	assert_int_equal(smtpta_options_own(&o, SLICE("attempts=-"), &err), 0);
+	assert_string_equal(o.attempts, "-");
+	assert_int_equal(smtpta_options_own(&o, SLICE("attempts=a/b"), &err),
+			 0);
+	assert_string_equal(o.attempts, "a/b");
+	check_own_refused("attempts", "a file, or -");
+	check_own_refused("attempts=", "a file, or -");
+}
+
+static void test_syslog_has_an_absolute_path(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_own(&o, SLICE("syslog=/a/log"), &err),
+			 0);
+	assert_string_equal(o.syslog_path, "/a/log");
+	check_own_refused("syslog", "absolute path");
+	check_own_refused("syslog=", "absolute path");
+	check_own_refused("syslog=log", "absolute path");
+}
+
+/* ---- -7, -8, -w --------------------------------------------------------- */
+
+struct bits {
+	const char *letters;
+	bool seven, eight, no_esmtp;
+};
+
+static const struct bits bits_rows[] = {
+	{ "", false, false, false },	{ "7", true, false, false },
+	{ "8", false, true, false },	{ "77", true, false, true },
+	{ "777", true, false, true },	{ "88", false, true, false },
+	{ "78", false, true, false },	{ "87", true, false, false },
+	{ "778", false, true, true },	{ "877", true, false, true },
+	{ "787", true, false, true },	{ "7788", false, true, true },
+	{ "77878", false, true, true },
+};
+
+static void test_last_of_7_and_8_counts_and_77_stays(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bits_rows); i++) {
+		const struct bits *row = &bits_rows[i];
+		struct smtpta_options o = smtpta_options_default();
+
+		for (const char *c = row->letters; *c != '\0'; c++)
+			smtpta_options_bits(&o, *c);
+		if (o.seven_bit != row->seven || o.eight_bit != row->eight ||
+		    o.no_esmtp != row->no_esmtp)
+			fail_msg("-%s: %d %d %d", row->letters, o.seven_bit,
+				 o.eight_bit, o.no_esmtp);
+	}
+}
+
+static void test_send_buffer_is_a_number_of_bytes(void **state)
+{
+	static const char *const bad[] = { "",	    "x",  "-1",
+					   "2000 ", "2k", "2147483648" };
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_send_buffer(&o, SLICE("2000"), &err),
+			 0);
+	assert_int_equal(o.send_buffer, 2000);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (smtpta_options_send_buffer(&o, slice_of(bad[i]), &err) == 0)
+			fail_msg("'%s'", bad[i]);
+	assert_int_equal(o.send_buffer, 2000);
+	assert_int_equal(smtpta_options_send_buffer(&o, SLICE("0"), &err), 0);
+	assert_int_equal(o.send_buffer, 0);
+}
+
 /* ---- -F and what options say together ----------------------------------- */
 
 static void test_unix_path_is_what_stands_behind_its_word(void **state)
@@ -273,6 +414,12 @@ int main(void)
 		cmocka_unit_test(test_unknown_own_option_is_refused_by_name),
 		cmocka_unit_test(test_window_has_messages_and_perhaps_bytes),
 		cmocka_unit_test(test_bad_windows_are_refused),
+		cmocka_unit_test(test_idle_time_is_an_interval),
+		cmocka_unit_test(test_ignore_ezmlm_is_a_word_in_any_case),
+		cmocka_unit_test(test_attempts_go_to_a_file_or_stdout),
+		cmocka_unit_test(test_syslog_has_an_absolute_path),
+		cmocka_unit_test(test_last_of_7_and_8_counts_and_77_stays),
+		cmocka_unit_test(test_send_buffer_is_a_number_of_bytes),
 		cmocka_unit_test(test_unix_path_is_what_stands_behind_its_word),
 		cmocka_unit_test(test_options_are_checked_together),
 	};

@@ -12,8 +12,16 @@
 struct peers; /* opaque */
 
 struct peer {
-	bool no_chunking; /* offers CHUNKING and mishandles BDAT */
-	bool no_window;	  /* lost a connection with ends unanswered */
+	/* Extensions that it offers and does not keep (enum smtp_ext). */
+	unsigned ignored;
+	/*
+	 * Those under which a connection was lost: the next one goes without.
+	 * If that works, they are ignored from then on.
+	 */
+	unsigned doubted;
+	bool no_window; /* lost a connection with ends unanswered */
+	/* Recipients whose outcome it has left unknown. */
+	uint64_t n_unknown;
 };
 
 /* An empty memory; given to the caller. */

@@ -12,7 +12,8 @@ static void test_nothing_is_known_of_a_new_peer(void **state)
 	struct peer *peer = peers_get(p, SLICE("mx.example"));
 
 	(void)state;
-	assert_false(peer->no_chunking || peer->no_window);
+	assert_int_equal(peer->ignored | peer->doubted, 0);
+	assert_false(peer->no_window);
 	peers_free(p);
 }
 
@@ -21,14 +22,14 @@ static void test_peers_are_told_apart_by_name_without_case(void **state)
 	struct peers *p = peers_new();
 
 	(void)state;
-	peers_get(p, SLICE("mx.example"))->no_chunking = true;
+	peers_get(p, SLICE("mx.example"))->ignored = 1;
 	peers_get(p, SLICE("[192.0.2.1]"))->no_window = true;
-	assert_true(peers_get(p, SLICE("MX.Example"))->no_chunking);
+	assert_int_equal(peers_get(p, SLICE("MX.Example"))->ignored, 1);
 	assert_false(peers_get(p, SLICE("MX.Example"))->no_window);
 	assert_true(peers_get(p, SLICE("[192.0.2.1]"))->no_window);
-	assert_false(peers_get(p, SLICE("mx.example."))->no_chunking);
-	assert_false(peers_get(p, SLICE("mx"))->no_chunking);
-	assert_false(peers_get(p, SLICE(""))->no_chunking);
+	assert_int_equal(peers_get(p, SLICE("mx.example."))->ignored, 0);
+	assert_int_equal(peers_get(p, SLICE("mx"))->ignored, 0);
+	assert_int_equal(peers_get(p, SLICE(""))->ignored, 0);
 	peers_free(p);
 }
 

@@ -15,12 +15,14 @@
 #include "smtpta/session_internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	READ_STEP = 4096,
-	OUTPUT_MAX = 128 * 1024, /* content is added up to here, then sent */
+	OUTPUT_MAX = 512 * 1024, /* content is added up to here, then sent */
 	SIGNAL_GRACE = 60 * 1000,
 	QUIT_GRACE = 1000 /* for QUIT to leave a full socket */
 };
@@ -33,16 +35,19 @@ struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
 	s->options = o;
 	s->log = log;
 	s->fill = fill;
+	s->title.show = o->show_title;
 	s->arena = arena_new();
 	return s;
 }
 
 void session_drop(struct session *s)
 {
+	recorder_closed(s->recorder);
 	conn_close(s->conn);
 	s->conn = NULL;
 	smtp_free(s->engine);
 	s->engine = NULL;
+	title_set_peer(&s->title, slice_make(NULL, 0), s->host, false);
 }
 
 bool session_is_open(const struct session *s)
@@ -63,6 +68,47 @@ struct smtp_engine *session_engine(struct session *s)
 struct slice session_remote_mta(const struct session *s)
 {
 	return s->remote_mta;
+}
+
+struct slice session_connection(const struct session *s)
+{
+	return s->connection;
+}
+
+struct title *session_title(struct session *s)
+{
+	return &s->title;
+}
+
+void session_listen(struct session *s, session_said *listener, void *context)
+{
+	s->listener = listener;
+	s->listener_context = context;
+}
+
+void session_record(struct session *s, struct recorder *recorder)
+{
+	s->recorder = recorder;
+}
+
+void session_remark(struct session *s, const char *format, ...)
+{
+	char *said = NULL;
+	va_list ap;
+	int n;
+
+	if (s->log == NULL && s->listener == NULL)
+		return;
+	va_start(ap, format);
+	n = vasprintf(&said, format, ap);
+	va_end(ap);
+	if (n < 0)
+		mem_exhausted();
+	sesslog_line(s->log, '#', slice_make(said, (size_t)n));
+	if (s->listener != NULL)
+		s->listener(s->listener_context, '#',
+			    slice_make(said, (size_t)n), NULL);
+	free(said);
 }
 
 int64_t session_last_used(const struct session *s)
@@ -136,8 +182,7 @@ static void lost_by_timeout(struct session *s)
 {
 	struct str why = STR_INIT;
 
-	s->is_chunking_suspect =
-	    (smtp_suspects(s->engine) & SMTP_EXT_CHUNKING) != 0;
+	s->was_silent = s->signalled_at == 0;
 
 	if (s->signalled_at != 0)
 		str_adds(&why, "interrupted by signal");
@@ -183,24 +228,40 @@ static void take_input(struct session *s, enum conn_result result)
 	}
 }
 
+/* -v: how long the other side let us wait. */
+static void log_wait(const struct session *s, const char *what, int64_t since,
+		     size_t n)
+{
+	if (s->options->verbose == 0)
+		return;
+	sesslog_printf(s->log, "(waited %lld ms for %s, %zu bytes came)",
+		       (long long)(conn_now() - since), what, n);
+}
+
 static void read_some(struct session *s)
 {
 	int64_t until = deadline(s);
+	int64_t since = conn_now();
+	enum conn_result result;
 
 	sesslog_flush(s->log); /* shows what is waited for */
 	str_clear(&s->in);
-	take_input(s, conn_read(s->conn, READ_STEP, &s->in, until));
+	result = conn_read(s->conn, READ_STEP, &s->in, until);
+	log_wait(s, "a reply", since, s->in.len);
+	take_input(s, result);
 }
 
 /* The socket is full: wait for room, or for what the server has to say. */
 static void wait_for_room(struct session *s)
 {
+	int64_t since = conn_now();
 	unsigned ready = 0;
 	enum conn_result result;
 
 	sesslog_flush(s->log);
 	result = conn_wait(s->conn, CONN_READABLE | CONN_WRITABLE, -1,
 			   deadline(s), &ready);
+	log_wait(s, "room", since, 0);
 	if (result == CONN_OK && (ready & CONN_READABLE) != 0)
 		read_some(s);
 	else if (result != CONN_OK)
@@ -212,6 +273,8 @@ static void write_some(struct session *s)
 	ssize_t n = conn_write(s->conn, smtp_output(s->engine));
 
 	if (n > 0) {
+		if (s->options->verbose > 0)
+			sesslog_printf(s->log, "(wrote %zd bytes)", n);
 		smtp_sent(s->engine, (size_t)n);
 		session_restart_clock(s);
 		s->last_used = s->wait_since;
@@ -228,13 +291,33 @@ static void write_some(struct session *s)
 	}
 }
 
+/* How much of a message is on its way; the size was an estimate. */
+static void show_progress(struct session *s, const struct smtp_transaction *t,
+			  size_t n)
+{
+	if (s->content_of != t)
+		s->content_done = 0;
+	s->content_of = t;
+	s->content_done += n;
+	if (t->size > 0)
+		title_say(
+		    &s->title, "DATA %llu/%llu (%llu%%)",
+		    (unsigned long long)s->content_done,
+		    (unsigned long long)t->size,
+		    (unsigned long long)(s->content_done * 100 / t->size));
+}
+
 static void add_content(struct session *s)
 {
 	struct smtp_transaction *t = smtp_body_owner(s->engine);
+	struct str *sink = smtp_body_sink(s->engine);
+	size_t before = sink->len;
 	struct err err;
-	int r = s->fill(t, smtp_body_needs_dots(s->engine),
-			smtp_body_sink(s->engine), &err);
+	int r = s->fill(t, smtp_body_needs_dots(s->engine), sink, &err);
 
+	recorder_content(s->recorder, t, sink->len - before);
+	if (title_is_shown(&s->title))
+		show_progress(s, t, sink->len - before);
 	if (r < 0)
 		smtp_body_failed(s->engine, err.text);
 	else
@@ -259,13 +342,14 @@ static bool heed_signal(struct session *s)
 /* Waits for a reply or the other descriptor; true if that can be read. */
 static bool read_either(struct session *s, int other_fd)
 {
+	int64_t since = conn_now();
 	unsigned ready = 0;
 	enum conn_result result;
 
 	sesslog_flush(s->log);
 	result =
 	    conn_wait(s->conn, CONN_READABLE, other_fd, deadline(s), &ready);
-
+	log_wait(s, "a reply or a job", since, 0);
 	if (result != CONN_OK)
 		take_input(s, result);
 	else if ((ready & CONN_READABLE) != 0)
@@ -292,9 +376,10 @@ bool session_step(struct session *s, int other_fd)
 	return false;
 }
 
-bool session_is_chunking_suspect(const struct session *s)
+unsigned session_suspects(const struct session *s, bool *ret_was_silent)
 {
-	return s->is_chunking_suspect;
+	*ret_was_silent = s->was_silent;
+	return s->engine == NULL ? 0 : smtp_suspects(s->engine);
 }
 
 /* ---- closing ----------------------------------------------------------- */
@@ -341,6 +426,8 @@ void session_free(struct session *s)
 	if (s == NULL)
 		return;
 	session_close(s, "final close");
+	title_done(&s->title);
+	secret_done(&s->secret);
 	str_done(&s->in);
 	arena_free(s->arena);
 	free(s);

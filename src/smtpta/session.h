@@ -8,8 +8,10 @@
 #ifndef SMTPTA_SESSION_H
 #define SMTPTA_SESSION_H
 
+#include "agent/title.h"
 #include "smtp/engine.h"
 #include "smtpta/options.h"
+#include "smtpta/recorder.h"
 #include "smtpta/route.h"
 #include "smtpta/sesslog.h"
 #include "smtpta/tried.h"
@@ -26,15 +28,30 @@ typedef int session_fill(struct smtp_transaction *t, bool needs_dots,
 
 /* What is known about a peer and asked for, when a connection is opened. */
 struct session_terms {
-	bool no_chunking;
-	unsigned window; /* messages; see smtp/engine.h */
+	unsigned ignored; /* extensions, a set of enum smtp_ext */
+	unsigned window;  /* messages; see smtp/engine.h */
 	uint64_t window_bytes;
-	struct tried avoid; /* addresses that are passed over */
+	struct tried avoid;	    /* addresses that are passed over */
+	int64_t (*wall_time)(void); /* Unix time; NULL: no BY= is sent */
 };
 
 /* Everything borrowed; log may be NULL. Given to the caller. */
 struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
 			    session_fill *fill);
+
+/*
+ * Hears what is said ('w'), heard ('r') and remarked ('#') on the connection;
+ * t is the message it belongs to, NULL if it is the session's own. Never
+ * content.
+ */
+typedef void session_said(void *context, char type, struct slice line,
+			  const struct smtp_transaction *t);
+
+/* Who is to hear it; NULL: nobody. */
+void session_listen(struct session *s, session_said *listener, void *context);
+
+/* Tells a recorder of all that happens; NULL: none. Borrowed. */
+void session_record(struct session *s, struct recorder *recorder);
 
 /* Closes the connection, with QUIT if it is in order, and frees. */
 void session_free(struct session *s);
@@ -81,10 +98,11 @@ struct smtp_engine *session_engine(struct session *s);
 bool session_step(struct session *s, int other_fd);
 
 /*
- * Did the server fall silent, or into nonsense, when it was given BDAT? For
- * as long as the session is open or was just lost.
+ * Which extensions the server had better be spoken to without, after it fell
+ * silent or hung up (smtp_suspects()); and did it fall silent? For as long as
+ * the session is open or was just lost.
  */
-bool session_is_chunking_suspect(const struct session *s);
+unsigned session_suspects(const struct session *s, bool *ret_was_silent);
 
 /* Ends the session: QUIT if the engine is at rest, then close. */
 void session_close(struct session *s, const char *remark);
@@ -94,6 +112,15 @@ void session_abandon(struct session *s, const char *remark);
 
 /* Remote-MTA of the open (or last) connection: "dns; NAME (ADDRESS)". */
 struct slice session_remote_mta(const struct session *s);
+
+/*
+ * Both ends of the open (or last) connection, "REMOTE|PORT|LOCAL|PORT", or as
+ * far as it came: for our own logs only.
+ */
+struct slice session_connection(const struct session *s);
+
+/* What ps(1) shows of this session. */
+struct title *session_title(struct session *s);
 
 /* Milliseconds (conn_now()) of the last time something was said. */
 int64_t session_last_used(const struct session *s);

@@ -5,15 +5,24 @@
 #define SMTPTA_SESSION_INTERNAL_H
 
 #include "net/conn.h"
+#include "smtpta/secret.h"
 #include "smtpta/session.h"
 
 struct session {
 	const struct smtpta_options *options;
 	struct sesslog *log;
+	session_said *listener; /* may be NULL */
+	void *listener_context;
+	struct recorder *recorder; /* may be NULL */
+	struct secret secret;	   /* what the printers may show */
+	struct title title;
+	const struct smtp_transaction *content_of; /* for the title */
+	uint64_t content_done;
 	session_fill *fill;
 	struct arena *arena; /* of this destination */
 	struct slice host;
 	struct slice remote_mta;
+	struct slice connection; /* both ends; see session_connection() */
 	struct conn *conn;
 	struct smtp_engine *engine;
 	struct str in;
@@ -21,7 +30,8 @@ struct session {
 	uint64_t replies_heard; /* when wait_since was set */
 	const struct diag *failure;
 	const struct session_terms *terms; /* of the connection being opened */
-	bool is_chunking_suspect;
+	int64_t (*wall_time)(void);	   /* from the terms */
+	bool was_silent;    /* the connection was lost by a timeout */
 	struct route route; /* to the host, in the arena */
 	size_t at;	    /* the address of the connection, in the route */
 	bool is_detour, saw_outage;
@@ -29,6 +39,10 @@ struct session {
 
 /* Closes the connection and forgets the engine; nothing is said. */
 void session_drop(struct session *s);
+
+/* A remark for the session log and the listener. */
+void session_remark(struct session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Starts the deadline of what is awaited anew. */
 void session_restart_clock(struct session *s);

@@ -7,17 +7,40 @@
 #include "agent/agent.h"
 #include "net/lookup.h"
 #include "smtp/path.h"
+#include "smtpta/dial.h"
 #include "smtpta/session_internal.h"
 
 enum { PROBE_AFTER = 20 * 1000 };
 
+/* What is waited for, as ps(1) shows it. */
+static void show_command(struct session *s, struct slice command)
+{
+	s->content_of = NULL; /* what comes next begins afresh */
+	if (slice_eq(command, SLICE("RSET")))
+		title_say(&s->title, "RSET wait");
+	else if (slice_eq(command, SLICE(".")))
+		title_say(&s->title, "DATA-dot wait");
+	else if (slice_starts(command, SLICE("BDAT ")))
+		title_say(&s->title, "%.*s", SLICE_ARG(command));
+}
+
 static void trace(void *context, const struct smtp_said *said)
 {
 	struct session *s = context;
-	struct slice rest = said->text, line;
+	struct smtp_said shown = secret_mask(&s->secret, said);
+	struct slice rest = shown.text, line;
 
-	while (slice_cut(&rest, '\n', &line))
-		sesslog_line(s->log, said->direction, line);
+	recorder_said(s->recorder, &shown);
+	if (shown.direction == 'x')
+		return;
+	while (slice_cut(&rest, '\n', &line)) {
+		sesslog_line(s->log, shown.direction, line);
+		if (s->listener != NULL)
+			s->listener(s->listener_context, shown.direction, line,
+				    shown.transaction);
+	}
+	if (title_is_shown(&s->title) && shown.direction == 'w')
+		show_command(s, shown.text);
 }
 
 static struct slice helo_name(struct session *s)
@@ -49,23 +72,23 @@ static const struct diag *keep_diag(struct session *s, const struct diag *d)
 	struct diag *copy = diag_copy(d, s->arena);
 
 	copy->remote_mta = s->remote_mta;
+	copy->connection = s->connection;
 	return copy;
 }
 
 static struct attempt dial_failed(struct session *s, const char *address,
-				  const struct err *err)
+				  int failure, const struct err *err)
 {
-	struct diag d = { .fate = FATE_DEFERRED_ALL,
-			  .reason = "connect-failed",
-			  .status =
-			      SLICE("4.4.1 (TCP/IP-connection failure)") };
+	struct diag d = { 0 };
 	struct attempt failed = { .phase = SMTP_PHASE_CONNECT };
 
+	dial_judge(failure, err, &d);
 	d.diagnostic =
 	    arena_printf(s->arena, "smtp; 466 (connect to %.*s [%s]: %s)",
 			 SLICE_ARG(s->host), address, err->text);
 	d.text = d.diagnostic;
-	sesslog_printf(s->log, "(connect to %s: %s)", address, err->text);
+	session_remark(s, "(connect to %s: %s)", address, err->text);
+	title_say(&s->title, "[%s]: %s", address, err->text);
 	failed.diag = keep_diag(s, &d);
 	return failed;
 }
@@ -109,35 +132,73 @@ static void set_remote_mta(struct session *s, const struct route *route,
 	str_done(&text);
 }
 
+static void before_dial(struct session *s, const struct net_addr *addr,
+			const char *address)
+{
+	struct str end = STR_INIT;
+
+	dial_print_end(&end, addr);
+	s->connection = arena_dup(s->arena, str_slice(&end));
+	title_set_peer(&s->title, str_slice(&end), s->host, false);
+	title_say(&s->title, "connecting to [%s]", address);
+	session_remark(s, "(Connecting to `%.*s' [%s])", SLICE_ARG(s->host),
+		       str_cstr(&end));
+	sesslog_flush(s->log);
+	str_done(&end);
+}
+
+static void after_dial(struct session *s)
+{
+	struct str ends = STR_INIT;
+
+	dial_print_ends(&ends, s->conn);
+	s->connection = arena_dup(s->arena, str_slice(&ends));
+	title_set_peer(&s->title, str_slice(&ends), s->host, true);
+	str_done(&ends);
+}
+
+static int64_t tell_time(void *context)
+{
+	const struct session *s = context;
+
+	return s->wall_time();
+}
+
 static struct attempt try_once(struct session *s, const struct net_addr *addr,
 			       bool no_esmtp)
 {
 	struct smtp_config config = {
 		.is_lmtp = s->options->is_lmtp,
-		.no_esmtp = no_esmtp,
+		.no_esmtp = no_esmtp && !s->options->is_lmtp,
 		.esmtp_only_if_greeted = s->options->esmtp_if_greeted,
 		.ignored =
 		    (s->options->no_pipelining ? SMTP_EXT_PIPELINING : 0u) |
-		    (s->terms->no_chunking ? SMTP_EXT_CHUNKING : 0u),
+		    (s->options->seven_bit ? SMTP_EXT_8BITMIME : 0u) |
+		    s->terms->ignored,
 		.window = s->terms->window,
 		.window_bytes = s->terms->window_bytes,
-		.trace = s->log != NULL ? trace : NULL,
+		.trace = trace,
 		.trace_context = s,
+		.wall_time = s->terms->wall_time != NULL ? tell_time : NULL,
+		.wall_time_context = s,
 	};
 	struct str address = STR_INIT;
 	struct attempt result;
 	struct err err;
+	int failure;
 
+	s->wall_time = s->terms->wall_time;
 	net_addr_print(&address, addr);
-	sesslog_printf(s->log, "(Connecting to `%.*s' [%s|%u])",
-		       SLICE_ARG(s->host), str_cstr(&address),
-		       (unsigned)net_addr_port(addr));
-	sesslog_flush(s->log);
-	if (conn_dial(addr, (int64_t)s->options->timeouts.conn * 1000,
-		      agent_is_interrupted, &s->conn, &err) < 0) {
-		result = dial_failed(s, str_cstr(&address), &err);
+	before_dial(s, addr, str_cstr(&address));
+	recorder_try(s->recorder, s->host, addr);
+	failure = dial_address(s->options, addr, &s->conn, &err);
+	if (failure < 0) {
+		result = dial_failed(s, str_cstr(&address), failure, &err);
 	} else {
+		after_dial(s);
+		recorder_connected(s->recorder, conn_local(s->conn));
 		config.helo_name = helo_name(s);
+		secret_done(&s->secret);
 		s->engine = smtp_new(&config);
 		session_restart_clock(s);
 		s->last_used = s->wait_since;
@@ -145,6 +206,10 @@ static struct attempt try_once(struct session *s, const struct net_addr *addr,
 		if (!result.is_ready)
 			session_drop(s);
 	}
+	if (result.is_ready)
+		recorder_ready(s->recorder);
+	else
+		recorder_failed(s->recorder, result.diag, result.code);
 	str_done(&address);
 	return result;
 }
@@ -158,7 +223,8 @@ static bool deserves_helo(const struct session *s, const struct attempt *a)
 	bool is_temporary = a->code == 0 || (a->code >= 400 && a->code <= 499);
 
 	return a->phase == SMTP_PHASE_HELLO && is_temporary &&
-	       !s->options->is_lmtp && !agent_is_interrupted();
+	       !s->options->no_esmtp && !s->options->is_lmtp &&
+	       !agent_is_interrupted();
 }
 
 /* RFC 7504: hosts that say they never take mail, every one of them. */
@@ -205,7 +271,7 @@ static bool try_route(struct session *s, const struct route *route)
 			continue;
 		s->at = i;
 		set_remote_mta(s, route, &route->addrs[i]);
-		a = try_once(s, &route->addrs[i], false);
+		a = try_once(s, &route->addrs[i], s->options->no_esmtp);
 		if (!a.is_ready && deserves_helo(s, &a))
 			a = try_once(s, &route->addrs[i], true);
 		if (a.is_ready)
@@ -241,16 +307,20 @@ bool session_open(struct session *s, struct slice host,
 			smtp_probe(s->engine);
 		return true;
 	}
+	title_say(&s->title, "NewDomain: %.*s", SLICE_ARG(host));
 	session_close(s, "new host");
 	arena_reset(s->arena);
 	s->host = arena_dup(s->arena, host);
+	recorder_destination(s->recorder, s->host);
 	s->terms = terms;
-	s->is_chunking_suspect = false;
-	s->remote_mta = slice_make(NULL, 0);
+	s->was_silent = false;
+	s->remote_mta = s->connection = slice_make(NULL, 0);
 	s->failure = interrupted(s);
 	s->is_detour = terms->avoid.n > 0;
 	s->saw_outage = false;
 	s->at = 0;
+	title_set_peer(&s->title, slice_make(NULL, 0), host, false);
+	title_say(&s->title, "MX-lookup: %.*s", SLICE_ARG(host));
 	s->route = route_find(s->options, host, s->arena);
 	s->remote_mta = s->route.remote_mta;
 	if (s->route.failure != NULL)

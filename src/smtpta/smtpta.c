@@ -10,11 +10,12 @@
 #include "smtpta/smtpta.h"
 
 #include "net/conn.h"
+#include "smtpta/attempts.h"
 #include "smtpta/deliver.h"
 
 #include <dirent.h>
 
-enum { IDLE_MS = 150 * 1000, OUTAGE_MS = 60 * 1000 };
+enum { OUTAGE_MS = 60 * 1000 };
 
 struct outage {
 	struct arena *arena;
@@ -33,6 +34,7 @@ struct smtpta {
 	struct session_terms terms;
 	struct str host; /* of the last job line that named one */
 	bool has_host, is_stopping;
+	bool is_idle; /* the last line said so */
 	struct outage outage;
 };
 
@@ -134,6 +136,7 @@ static void take_line(struct smtpta *s)
 		s->is_stopping = true;
 		return;
 	}
+	s->is_idle = line.kind == JOBLINE_IDLE;
 	f = flight_of(s, &line);
 	TAILQ_INSERT_TAIL(&s->flights, f, link);
 }
@@ -153,6 +156,27 @@ static bool has_open_flight(const struct smtpta *s, struct slice *ret_host)
 		return true;
 	}
 	return false;
+}
+
+/*
+ * What belongs to one message goes into the log that it asked for; what
+ * belongs to the session into those of all messages under way.
+ */
+static void tell_verbose_logs(void *context, char type, struct slice line,
+			      const struct smtp_transaction *t)
+{
+	const struct smtpta *s = context;
+	const struct batch *b;
+	const struct flight *f;
+
+	if (t != NULL) {
+		b = t->owner;
+		verbose_line(b->flight->job.verbose, type, line);
+		return;
+	}
+	TAILQ_FOREACH (f, &s->flights, link)
+		if (f->state == FLIGHT_OPEN)
+			verbose_line(f->job.verbose, type, line);
 }
 
 static void open_flight(struct smtpta *s, struct flight *f)
@@ -181,10 +205,9 @@ static void open_flight(struct smtpta *s, struct flight *f)
 	f->state = FLIGHT_OPEN;
 	if (s->outage.why != NULL && !slice_eq_nocase(s->outage.host, f->host))
 		s->outage.why = NULL; /* another host: begin afresh */
-	if (is_out(s, f->host))
+	flight_make_batches(s->agent, f);
+	if (f->state == FLIGHT_OPEN && is_out(s, f->host))
 		deliver_unreachable(&s->deliver, f, s->outage.why, false);
-	else
-		flight_make_batches(s->agent, f);
 }
 
 /* Opens the flights whose turn has come: those to the host of the open ones. */
@@ -214,6 +237,7 @@ static void end_flights(struct smtpta *s)
 		bool must_resync = f->must_resync;
 
 		TAILQ_REMOVE(&s->flights, f, link);
+		recorder_job_over(s->deliver.recorder, &f->job);
 		agent_job_say(s->agent, &f->job);
 		if (must_resync) {
 			agent_job_close(s->agent, &f->job);
@@ -268,6 +292,24 @@ static struct batch *first_waiting(const struct smtpta *s)
 	return detour;
 }
 
+/* Ends a session at rest that is of no use to what waits. */
+static void leave_unsuited(struct smtpta *s)
+{
+	const struct batch *first;
+
+	if (!session_is_open(s->session))
+		return;
+	/* What came back from it is waiting again. */
+	deliver_take_events(&s->deliver);
+	first = first_waiting(s);
+	if (!session_is_open(s->session))
+		return;
+	if (smtp_is_used_up(session_engine(s->session)))
+		session_close(s->session, "limit of messages");
+	else if (first != NULL && !deliver_suits(&s->deliver, first))
+		session_close(s->session, "another host");
+}
+
 /*
  * Opens the session that the open flights need; false if it cannot be had.
  * Mail for the hosts that come first goes before mail for further ones.
@@ -275,31 +317,34 @@ static struct batch *first_waiting(const struct smtpta *s)
 static bool connect_for(struct smtpta *s, struct slice host)
 {
 	struct peer *peer = peers_get(s->peers, host);
-	struct batch *first = first_waiting(s);
+	struct batch *first;
 	const struct diag *why;
 
-	if (session_is_for(s->session, host)) {
-		if (peer == s->deliver.peer &&
-		    smtp_is_busy(session_engine(s->session)))
-			return true;
-		if (first != NULL && !deliver_suits(&s->deliver, first))
-			session_close(s->session, "another host");
-	}
+	if (session_is_for(s->session, host) && peer == s->deliver.peer &&
+	    smtp_is_busy(session_engine(s->session)))
+		return true;
+	leave_unsuited(s);
+	first = first_waiting(s);
+	if (first == NULL)
+		return false; /* its end was what there was to be heard */
 	s->terms = (struct session_terms){
-		.no_chunking = peer->no_chunking,
+		.ignored = peer->ignored | peer->doubted,
 		.window = peer->no_window || s->options->no_pipelining ||
 				  s->options->one_per_connection
 			      ? 1
 			      : s->options->window,
 		.window_bytes = s->options->window_bytes,
+		.wall_time = agent_options(s->agent)->wall_time,
 	};
-	if (first != NULL)
-		s->terms.avoid = first->tried;
-	if (!session_is_for(s->session, host))
+	s->terms.avoid = first->tried;
+	if (!session_is_for(s->session, host)) {
 		s->deliver.n_ended = s->deliver.rcpt_limit = 0;
+		s->deliver.doubted = peer->doubted;
+		peer->doubted = 0;
+	}
 	s->deliver.peer = peer;
 	if (!session_open(s->session, host, &s->terms, &why)) {
-		if (first != NULL && first->tried.n > 0)
+		if (first->tried.n > 0)
 			deliver_no_further(&s->deliver, first, why);
 		else
 			on_unreachable(s, host, why);
@@ -345,7 +390,8 @@ static int wait_ms(const struct smtpta *s)
 
 	if (!session_is_open(s->session))
 		return -1;
-	left = session_last_used(s->session) + IDLE_MS - conn_now();
+	left = session_last_used(s->session) +
+	       (int64_t)s->options->idle * 1000 - conn_now();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -354,6 +400,7 @@ static void wait_for_line(struct smtpta *s)
 	int timeout = wait_ms(s);
 
 	sesslog_flush(s->deliver.log);
+	title_say(session_title(s->session), s->is_idle ? "#idle" : "#hungry");
 	if (timeout == 0)
 		session_close(s->session, "idle");
 	else
@@ -399,6 +446,7 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	const struct agent_options *ao = agent_options(a);
 	struct smtpta s = { .options = o, .agent = a };
 	struct sesslog *log = NULL;
+	struct attempts *attempts;
 	struct err err;
 
 	if (o->log_file != NULL && sesslog_open(o->log_file, &log, &err) < 0)
@@ -407,14 +455,22 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	s.outage.arena = arena_new();
 	s.peers = peers_new();
 	s.session = session_new(o, log, deliver_fill);
+	attempts = attempts_new(o, a);
+	session_record(s.session, attempts_recorder(attempts));
 	s.has_host = ao->has_host;
 	str_add(&s.host, ao->host);
 	s.deliver = (struct deliver){
-		.options = o, .agent = a, .log = log, .session = s.session
+		.options = o,
+		.agent = a,
+		.log = log,
+		.session = s.session,
+		.recorder = attempts_recorder(attempts),
 	};
+	session_listen(s.session, tell_verbose_logs, &s);
 	run(&s);
 	agent_flush(a);
 	session_free(s.session);
+	attempts_free(attempts);
 	sesslog_close(log);
 	peers_free(s.peers);
 	arena_free(s.outage.arena);

@@ -11,6 +11,7 @@
  *	T	hears the chunk of the BDAT line heard last
  *	E	hears the end of the connection, and nothing before it
  *	P	waits until there is something to be heard
+ *	N	finds that nothing more has been said so far
  *	W	hears whatever comes until the connection ends
  *	X	closes the connection; what was not heard makes it a reset
  *	Z:MS	sleeps so many milliseconds
@@ -139,6 +140,14 @@ static inline void server_sleep(struct server_talk *t, struct slice text)
 		usleep((useconds_t)ms * 1000);
 }
 
+static inline void server_quiet(struct server_talk *t)
+{
+	char c;
+
+	if (t->in.len > 0 || recv(t->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		server_fail(t, "heard more", str_slice(&t->in));
+}
+
 static inline void server_cut(struct server_talk *t, struct slice text)
 {
 	struct str path = STR_INIT;
@@ -183,6 +192,9 @@ static inline void server_do(struct server_talk *t, struct slice text)
 		break;
 	case 'P':
 		(void)recv(t->fd, &c, 1, MSG_PEEK);
+		break;
+	case 'N':
+		server_quiet(t);
 		break;
 	case 'W':
 		while (server_hear(t))

@@ -1,0 +1,119 @@
+/*
+ * dial.c - connecting to one address as the options say.
+ */
+#include "smtpta/dial.h"
+
+#include "agent/agent.h"
+#include "net/reach.h"
+#include "smtpta/route.h"
+
+struct conn_options dial_options(const struct smtpta_options *o,
+				 struct slice destination)
+{
+	return (struct conn_options){
+		.timeout_ms = (int64_t)o->timeouts.conn * 1000,
+		.should_stop = agent_is_interrupted,
+		.send_buffer = o->send_buffer,
+		.from_reserved_port = o->reserved_port,
+		.from = { .pool = o->sources,
+			  .destination = destination,
+			  .end = o->local },
+	};
+}
+
+int dial_address(const struct smtpta_options *o, const struct net_addr *addr,
+		 struct conn **ret, struct err *err)
+{
+	struct str name = STR_INIT;
+	struct conn_options how;
+	int r;
+
+	net_addr_print(&name, addr);
+	how = dial_options(o, str_slice(&name));
+	r = conn_dial(addr, &how, ret, err);
+	str_done(&name);
+	return r;
+}
+
+void dial_judge(int failure, const struct err *err, struct diag *d)
+{
+	d->fate = FATE_DEFERRED_ALL;
+	d->reason = "connect-failed";
+	d->status = SLICE("4.4.1 (TCP/IP-connection failure)");
+	if (failure == CONN_NO_BIND) {
+		d->reason = "bind-failed";
+		d->status = SLICE("4.4.0 (internal error, bind)");
+	} else if (failure == CONN_NO_PORT) {
+		d->fate = FATE_DEFERRED;
+		d->reason = "no-reserved-port";
+		d->status =
+		    SLICE("4.4.0 (internal error, too many busy ports)");
+	} else if (reach_is_our_lack(err->code)) {
+		d->fate = FATE_DEFERRED;
+		d->reason = "no-resources";
+		d->status = SLICE("4.3.0 (out of system resources)");
+	}
+}
+
+void dial_print_end(struct str *to, const struct net_addr *addr)
+{
+	net_addr_print(to, addr);
+	if (addr->u.any.sa_family != AF_UNIX)
+		str_addf(to, "|%u", (unsigned)net_addr_port(addr));
+}
+
+void dial_print_ends(struct str *to, const struct conn *c)
+{
+	dial_print_end(to, conn_peer(c));
+	if (conn_peer(c)->u.any.sa_family == AF_UNIX || conn_local(c)->len == 0)
+		return;
+	str_addc(to, '|');
+	dial_print_end(to, conn_local(c));
+}
+
+/* True if it answered. */
+static bool try_address(const struct smtpta_options *o, struct slice host,
+			const struct net_addr *addr,
+			void (*say)(const char *line))
+{
+	struct conn_options how = dial_options(o, host);
+	struct str line = STR_INIT, raw = STR_INIT;
+	struct conn *c = NULL;
+	struct err err;
+	bool is_connected;
+
+	str_adds(&raw, "Trying ");
+	str_add(&raw, host);
+	str_adds(&raw, " [");
+	net_addr_print(&raw, addr);
+	str_adds(&raw, "] ... ");
+	is_connected = conn_dial(addr, &how, &c, &err) == 0;
+	str_adds(&raw, is_connected ? "connected!" : err.text);
+	str_add_clean(&line, str_slice(&raw), SIZE_MAX);
+	say(str_cstr(&line));
+	conn_close(c);
+	str_done(&line);
+	str_done(&raw);
+	return is_connected;
+}
+
+void dial_try_host(const struct smtpta_options *o, struct slice host,
+		   void (*say)(const char *line))
+{
+	struct arena *a = arena_new();
+	struct route route = route_find(o, host, a);
+	struct str line = STR_INIT;
+
+	for (size_t i = 0; i < route.n && !agent_is_interrupted(); i++)
+		if (try_address(o, host, &route.addrs[i], say))
+			break;
+	if (route.failure != NULL) {
+		str_adds(&line, "Trying ");
+		str_add_clean(&line, host, SIZE_MAX);
+		str_adds(&line, " ... ");
+		str_add_clean(&line, route.failure->text, SIZE_MAX);
+		say(str_cstr(&line));
+	}
+	str_done(&line);
+	arena_free(a);
+}

@@ -1,0 +1,164 @@
+/*
+ * dial_test.c - how a dial that failed is judged, how ends are printed, and
+ * what the connect test says.
+ */
+#include "smtpta/dial.h"
+
+#include "base/fd.h"
+#include "base/keyword.h"
+#include "base/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct judged {
+	int failure, code;
+	enum fate fate;
+	const char *reason, *status;
+};
+
+static const struct judged judged_rows[] = {
+	{ CONN_NO_CONNECTION, ECONNREFUSED, FATE_DEFERRED_ALL, "connect-failed",
+	  "4.4.1 (TCP/IP-connection failure)" },
+	{ CONN_NO_CONNECTION, ETIMEDOUT, FATE_DEFERRED_ALL, "connect-failed",
+	  "4.4.1 (TCP/IP-connection failure)" },
+	/* Policy of a network, and a family that is missing here. */
+	{ CONN_NO_CONNECTION, EACCES, FATE_DEFERRED_ALL, "connect-failed",
+	  "4.4.1 (TCP/IP-connection failure)" },
+	{ CONN_NO_CONNECTION, EAFNOSUPPORT, FATE_DEFERRED_ALL, "connect-failed",
+	  "4.4.1 (TCP/IP-connection failure)" },
+	/* The host is not to blame. */
+	{ CONN_NO_CONNECTION, EMFILE, FATE_DEFERRED, "no-resources",
+	  "4.3.0 (out of system resources)" },
+	{ CONN_NO_CONNECTION, ENOMEM, FATE_DEFERRED, "no-resources",
+	  "4.3.0 (out of system resources)" },
+	{ CONN_NO_PORT, EADDRINUSE, FATE_DEFERRED, "no-reserved-port",
+	  "4.4.0 (internal error, too many busy ports)" },
+	{ CONN_NO_BIND, EACCES, FATE_DEFERRED_ALL, "bind-failed",
+	  "4.4.0 (internal error, bind)" },
+};
+
+static void test_failures_defer_the_host_or_this_mail_alone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(judged_rows); i++) {
+		const struct judged *row = &judged_rows[i];
+		struct err err = { .code = row->code };
+		struct diag d = { 0 };
+
+		dial_judge(row->failure, &err, &d);
+		assert_int_equal(d.fate, row->fate);
+		assert_string_equal(d.reason, row->reason);
+		assert_slice_is(d.status, row->status);
+	}
+}
+
+/* A socket that listens; *addr learns its port. */
+static int listen_at(const char *literal, struct net_addr *addr)
+{
+	struct err err;
+	int fd;
+
+	if (literal[0] == '/')
+		assert_int_equal(net_unix_addr(slice_of(literal), addr, &err),
+				 0);
+	else
+		assert_int_equal(
+		    net_literal_parse(slice_of(literal), 0, addr, &err), 0);
+	fd = socket(addr->u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, &addr->u.any, addr->len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, &addr->u.any, &addr->len), 0);
+	return fd;
+}
+
+static void check_ends(const char *literal, const char *printed)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct str got = STR_INIT, want = STR_INIT;
+	struct net_addr addr;
+	int listener = listen_at(literal, &addr);
+	struct conn *c;
+	struct err err;
+
+	assert_int_equal(dial_address(&o, &addr, &c, &err), 0);
+	dial_print_ends(&got, c);
+	str_addf(&want, "%s|%u|%s|%u", printed, (unsigned)net_addr_port(&addr),
+		 printed, (unsigned)net_addr_port(conn_local(c)));
+	assert_slice_is(str_slice(&got), str_cstr(&want));
+	str_clear(&got);
+	str_clear(&want);
+	dial_print_end(&got, &addr);
+	str_addf(&want, "%s|%u", printed, (unsigned)net_addr_port(&addr));
+	assert_slice_is(str_slice(&got), str_cstr(&want));
+	conn_close(c);
+	fd_close(listener);
+	str_done(&got);
+	str_done(&want);
+}
+
+static void test_both_ends_are_printed_with_their_ports(void **state)
+{
+	struct net_addr addr;
+	struct str got = STR_INIT;
+	struct err err;
+
+	(void)state;
+	check_ends("[127.0.0.1]", "127.0.0.1");
+	check_ends("[IPv6:::1]", "ipv6 ::1");
+	assert_int_equal(net_unix_addr(SLICE("/run/lmtp"), &addr, &err), 0);
+	dial_print_end(&got, &addr);
+	assert_slice_is(str_slice(&got), "UNIX:/run/lmtp");
+	str_done(&got);
+}
+
+/* ---- the connect test --------------------------------------------------- */
+
+static struct str said;
+
+static void say(const char *line)
+{
+	str_adds(&said, line);
+	str_addc(&said, '\n');
+}
+
+static void check_said(const struct smtpta_options *o, const char *host,
+		       const char *want)
+{
+	dial_try_host(o, slice_of(host), say);
+	assert_slice_is(str_slice(&said), want);
+	str_done(&said);
+}
+
+static void test_connect_test_says_a_line_for_each_address(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct net_addr addr;
+	int listener = listen_at("[127.0.0.1]", &addr);
+
+	(void)state;
+	o.port = net_addr_port(&addr);
+	check_said(&o, "[127.0.0.1]",
+		   "Trying [127.0.0.1] [127.0.0.1] ... connected!\n");
+	fd_close(listener);
+	check_said(&o, "[127.0.0.1]",
+		   "Trying [127.0.0.1] [127.0.0.1] ... Connection refused\n");
+	o.forced = SLICE("UNIX:/no/such/socket");
+	check_said(&o, "a\x1b.example",
+		   "Trying a?.example [UNIX:/no/such/socket] ... No such file "
+		   "or directory\n");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_failures_defer_the_host_or_this_mail_alone),
+		cmocka_unit_test(test_both_ends_are_printed_with_their_ports),
+		cmocka_unit_test(
+		    test_connect_test_says_a_line_for_each_address),
+	};
+
+	return TEST_RUN(tests);
+}

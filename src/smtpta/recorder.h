@@ -1,0 +1,91 @@
+/*
+ * recorder.h - gathers what happens into attempts, and hands them on whole.
+ *
+ * The session tells it of addresses, of what is said and heard and of
+ * content; deliver tells it of transactions and outcomes. Each attempt that
+ * ends is printed as JSON and given to the setup's take().
+ *
+ * A NULL recorder is allowed everywhere and costs nothing.
+ */
+#ifndef SMTPTA_RECORDER_H
+#define SMTPTA_RECORDER_H
+
+#include "agent/job.h"
+#include "net/addr.h"
+#include "smtp/engine.h"
+
+struct recorder; /* opaque */
+
+struct recorder_setup {
+	const char *program;
+	pid_t pid;
+	struct slice channel;
+	bool is_lmtp;
+	int64_t (*now)(void);  /* milliseconds, of a clock that only grows */
+	int64_t (*wall)(void); /* Unix milliseconds */
+	/* Gets each record: one line of JSON, borrowed, without its LF. */
+	void (*take)(void *context, struct agent_job *job, struct slice json);
+	void *context;
+};
+
+/* *setup is copied. Given to the caller. */
+struct recorder *recorder_new(const struct recorder_setup *setup);
+void recorder_free(struct recorder *r);
+
+/* ---- the session's side ---------------------------------------------------
+ */
+
+/*
+ * A connection to a destination is looked for: what was tried before is
+ * forgotten. Attempts that are still open end, as they are.
+ */
+void recorder_destination(struct recorder *r, struct slice destination);
+
+/* An address of a host of it is tried; connected, from this end; ready for
+ * mail. */
+void recorder_try(struct recorder *r, struct slice host,
+		  const struct net_addr *addr);
+void recorder_connected(struct recorder *r, const struct net_addr *local);
+void recorder_ready(struct recorder *r);
+
+/* The address will not do. code: of a refusal, 0 if none came. */
+void recorder_failed(struct recorder *r, const struct diag *why, unsigned code);
+
+/* The connection is closed. */
+void recorder_closed(struct recorder *r);
+
+/* What the engine traces, without secrets (smtpta/secret.h). */
+void recorder_said(struct recorder *r, const struct smtp_said *said);
+
+/* n bytes of content were put into the output. */
+void recorder_content(struct recorder *r, const struct smtp_transaction *t,
+		      size_t n);
+
+/* ---- deliver's side --------------------------------------------------------
+ */
+
+/* A transaction is given to the engine. */
+void recorder_begin(struct recorder *r, struct agent_job *job,
+		    const struct smtp_transaction *t);
+
+/*
+ * What became of a recipient (index into the job's) in the attempt of a key:
+ * its transaction or, where none was begun, whatever is handed to
+ * recorder_end(). again, if not NULL, says where it goes on to at once, for
+ * the reason of the diag: "now" (another try), "next-host" or
+ * "next-transaction". The diag's texts must live until recorder_end().
+ */
+void recorder_outcome(struct recorder *r, const void *key,
+		      struct agent_job *job, struct agent_outcome outcome,
+		      const char *again);
+
+/* The attempt of a key is over; nothing if there is none. */
+void recorder_end(struct recorder *r, const void *key);
+
+/*
+ * A job is about to be closed. Its attempts that are still open, of which
+ * there should be none, end as they are.
+ */
+void recorder_job_over(struct recorder *r, const struct agent_job *job);
+
+#endif
