@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import peerroot  # noqa: E402
 import smtpd as smtpd_module  # noqa: E402
 import zpost  # noqa: E402
 
@@ -52,6 +53,27 @@ def smtpd():
         server.stop()
     for server in servers:
         server.check()
+
+
+@pytest.fixture
+def server(tmp_path):
+    """
+    server(kind, folder=..., **how) starts somebody else's mail system (see
+    peerroot.py) in a folder of the test's; it ends with the test.
+    """
+    started = []
+
+    def start(kind, folder=tmp_path / "peer", **how):
+        try:
+            started.append(kind(folder, **how))
+        except peerroot.Missing as reason:
+            pytest.skip(str(reason))
+        started[-1].spare_disk()
+        return started[-1].start()
+
+    yield start
+    for one in started:
+        one.remove()
 
 
 @pytest.fixture
