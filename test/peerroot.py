@@ -254,7 +254,7 @@ def furnish(folder: pathlib.Path, users: dict[str, int]) -> None:
 # ---- a server in it ---------------------------------------------------------
 
 # Whoever started a server may be killed. Then this reads the end of its input
-# and ends all processes of the root; usually there are none any more.
+# and ends all processes of the root.
 GUARD = """\
 cat
 for round in 1 2; do

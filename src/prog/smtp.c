@@ -8,6 +8,7 @@
 #include "version.h"
 
 #include <bsd/unistd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,14 +53,59 @@ static void set_helo_name(struct smtpta_options *o, const char *value)
 		usage_error("-h: expected a domain or an address literal");
 }
 
-static void set_option(struct smtpta_options *o, int letter, const char *value)
+/* Letters that only say yes. */
+static const struct {
+	char letter;
+	size_t member; /* of struct smtpta_options, a bool */
+} flag_rows[] = {
+	{ '1', offsetof(struct smtpta_options, one_per_connection) },
+	{ 'D', offsetof(struct smtpta_options, connect_test) },
+	{ 'E', offsetof(struct smtpta_options, esmtp_if_greeted) },
+	{ 'H', offsetof(struct smtpta_options, keep_headers) },
+	{ 'M', offsetof(struct smtpta_options, is_lmtp) },
+	{ 'P', offsetof(struct smtpta_options, no_pipelining) },
+	{ 'x', offsetof(struct smtpta_options, no_mx) },
+	{ 'X', offsetof(struct smtpta_options, allow_local) },
+};
+
+/* Letters whose value can be wrong. */
+static const struct {
+	char letter;
+	int (*read)(struct smtpta_options *o, struct slice value,
+		    struct err *err);
+} value_rows[] = {
+	{ 'L', smtpta_options_local },
+	{ 'O', smtpta_options_own },
+	{ 'T', smtpta_options_timeout },
+	{ 'w', smtpta_options_send_buffer },
+};
+
+static bool set_from_tables(struct smtpta_options *o, int letter,
+			    const char *value)
 {
 	struct err err;
 
+	for (size_t i = 0; i < COUNT(flag_rows); i++) {
+		if (letter != flag_rows[i].letter)
+			continue;
+		*(bool *)((char *)o + flag_rows[i].member) = true;
+		return true;
+	}
+	for (size_t i = 0; i < COUNT(value_rows); i++) {
+		if (letter != value_rows[i].letter)
+			continue;
+		if (value_rows[i].read(o, slice_of(value), &err) < 0)
+			usage_error(err.text);
+		return true;
+	}
+	return false;
+}
+
+static void set_option(struct smtpta_options *o, int letter, const char *value)
+{
+	if (set_from_tables(o, letter, value))
+		return;
 	switch (letter) {
-	case '1':
-		o->one_per_connection = true;
-		break;
 	case '7':
 	case '8':
 		smtpta_options_bits(o, (char)letter);
@@ -70,40 +116,17 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case 'd':
 		o->debug++;
 		break;
-	case 'D':
-		o->connect_test = true;
-		break;
-	case 'E':
-		o->esmtp_if_greeted = true;
-		break;
 	case 'F':
 		o->forced = slice_of(value);
 		break;
 	case 'h':
 		set_helo_name(o, value);
 		break;
-	case 'H':
-		o->keep_headers = true;
-		break;
 	case 'l':
 		o->log_file = value;
 		break;
-	case 'L':
-		if (smtpta_options_local(o, slice_of(value), &err) < 0)
-			usage_error(err.text);
-		break;
-	case 'M':
-		o->is_lmtp = true;
-		break;
-	case 'O':
-		if (smtpta_options_own(o, slice_of(value), &err) < 0)
-			usage_error(err.text);
-		break;
 	case 'p':
 		set_port(o, value);
-		break;
-	case 'P':
-		o->no_pipelining = true;
 		break;
 	case 'r':
 		o->reserved_port = getuid() == 0;
@@ -111,22 +134,8 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case 's':
 		o->show_title = show_title;
 		break;
-	case 'T':
-		if (smtpta_options_timeout(o, slice_of(value), &err) < 0)
-			usage_error(err.text);
-		break;
 	case 'v':
 		o->verbose++;
-		break;
-	case 'w':
-		if (smtpta_options_send_buffer(o, slice_of(value), &err) < 0)
-			usage_error(err.text);
-		break;
-	case 'x':
-		o->no_mx = true;
-		break;
-	case 'X':
-		o->allow_local = true;
 		break;
 	case 'Z':
 		break; /* it once made room for a longer title */

@@ -198,6 +198,13 @@ struct slice outcome_diagnostic(const struct reply *reply, struct arena *a)
 	return kept;
 }
 
+static bool is_grey(enum smtp_phase phase, enum fate fate,
+		    const struct reply *reply)
+{
+	return phase >= SMTP_PHASE_MAIL && fate != FATE_FAILED &&
+	       outcome_is_greylisting(reply);
+}
+
 bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
 		      bool enhanced_offered, struct arena *a, struct diag *d)
 {
@@ -212,6 +219,8 @@ bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
 	} else {
 		d->fate = refusal_fate(phase, row, reply, enhanced_offered);
 		d->reason = refusal_reason(phase);
+		if (is_grey(phase, d->fate, reply))
+			d->reason = "greylisted";
 		d->status = slice_of(row->status);
 	}
 	if (enhanced_offered && reply->has_enhanced) {

@@ -31,7 +31,8 @@ enum smtp_phase {
  * of data is FATE_DEFERRED_BACK; 503 and every code outside 200..599 is
  * temporary; 552 to RCPT is temporary unless its enhanced code is 5.2.x or
  * 5.3.x; 1xx is never success; 3xx only to DATA. A greeting or hello that is
- * refused concerns the host: FATE_DEFERRED_ALL.
+ * refused concerns the host: FATE_DEFERRED_ALL. The reason of a mail that is
+ * put off by greylisting (below) is "greylisted".
  */
 bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
 		      bool enhanced_offered, struct arena *a, struct diag *d);

@@ -117,6 +117,21 @@ static void test_lost_final_reply_goes_to_no_other_host(void **state)
 	hosts_end(&h);
 }
 
+/* Another host would say the same, and not know us either. */
+static void test_greylisting_host_is_not_left(void **state)
+{
+	const char *const scripts[] = { BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:450 "
+					      "4.7.1 greylisted\n" SERVER_QUIT,
+					"" };
+	struct hosts h;
+
+	(void)state;
+	send_one(&h, scripts, 2);
+	check_count(&h.run, "\tdeferred ", 1);
+	check_tags(&h.run, "7", " ");
+	hosts_end(&h);
+}
+
 static void test_only_those_put_off_go_on(void **state)
 {
 	const char *const scripts[] = {
@@ -183,6 +198,7 @@ int main(void)
 		cmocka_unit_test(test_three_hosts_are_asked_at_most),
 		cmocka_unit_test(test_refusal_for_good_is_final),
 		cmocka_unit_test(test_lost_final_reply_goes_to_no_other_host),
+		cmocka_unit_test(test_greylisting_host_is_not_left),
 		cmocka_unit_test(test_only_those_put_off_go_on),
 		cmocka_unit_test(
 		    test_first_host_stays_the_first_for_other_mail),

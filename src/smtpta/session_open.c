@@ -173,7 +173,9 @@ static struct attempt try_once(struct session *s, const struct net_addr *addr,
 		.esmtp_only_if_greeted = s->options->esmtp_if_greeted,
 		.ignored =
 		    (s->options->no_pipelining ? SMTP_EXT_PIPELINING : 0u) |
-		    (s->options->seven_bit ? SMTP_EXT_8BITMIME : 0u) |
+		    (s->options->seven_bit
+			 ? SMTP_EXT_8BITMIME | SMTP_EXT_SMTPUTF8
+			 : 0u) |
 		    s->terms->ignored,
 		.window = s->terms->window,
 		.window_bytes = s->terms->window_bytes,
