@@ -45,8 +45,9 @@ def test_without_a_session_nothing_is_waited_for(office, smtp, smtpd):
     assert len(server.sessions) == 3
 
 
-@pytest.mark.parametrize("keywords", [NO_KEYWORDS, ["PIPELINING"]],
-                         ids=["slow", "data"])
+@pytest.mark.parametrize("keywords", [NO_KEYWORDS, ["PIPELINING"],
+                                      ["PIPELINING", "CHUNKING"]],
+                         ids=["slow", "data", "bdat"])
 @pytest.mark.parametrize("last_words", [b"", b"421 4.4.2 idle too long\r\n"],
                          ids=["silent", "421"])
 def test_server_that_ends_an_idle_session_first(office, smtp, smtpd, keywords,

@@ -1,6 +1,7 @@
 /*
  * smtp.c - the SMTP and LMTP agent: options in, smtpta_run(), exit status.
  */
+#include "base/keyword.h"
 #include "prog/setup.h"
 #include "smtp/path.h"
 #include "smtpta/dial.h"

@@ -300,10 +300,27 @@ static const struct diag *interrupted(struct session *s)
 	return keep_diag(s, &d);
 }
 
+/*
+ * Has the server ended a session at rest, or said something unasked, which is
+ * 421 and nothing else? Found out before anything is sent there: content that
+ * goes out with its commands would never be answered.
+ */
+static bool was_ended_by_server(struct session *s)
+{
+	unsigned ready = 0;
+
+	if (smtp_is_busy(s->engine))
+		return false;
+	return conn_wait(s->conn, CONN_READABLE, -1, conn_now(), &ready) ==
+	       CONN_OK;
+}
+
 bool session_open(struct session *s, struct slice host,
 		  const struct session_terms *terms,
 		  const struct diag **ret_why)
 {
+	if (session_is_for(s, host) && was_ended_by_server(s))
+		session_abandon(s, "ended by the server");
 	if (session_is_for(s, host)) {
 		if (conn_now() - s->last_used > PROBE_AFTER)
 			smtp_probe(s->engine);
