@@ -122,6 +122,7 @@ static bool has_room(const struct smtpta *s)
 		return true;
 	return !has_waiting_flight(s) && !s->options->one_per_connection &&
 	       session_is_open(s->session) &&
+	       smtp_is_busy(session_engine(s->session)) &&
 	       smtp_has_room(session_engine(s->session)) && !has_detour(s);
 }
 
@@ -416,7 +417,8 @@ static void read_ahead(struct smtpta *s)
 		take_line(s);
 		open_flights(s);
 		if (has_open_flight(s, &host) &&
-		    session_is_for(s->session, host))
+		    session_is_for(s->session, host) &&
+		    smtp_is_busy(session_engine(s->session)))
 			add_batches(s);
 	}
 }
