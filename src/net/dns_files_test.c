@@ -57,8 +57,7 @@ static void test_list_of_resolvers_is_read(void **state)
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc",
 		"fe80::1%an-interface-with-a-long-name",
 		"/run/socket",
-		"1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 "
-		"1.1.1.8 1.1.1.9",
+		"1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 ::7 ::8 ::9",
 	};
 	struct arena *a = arena_new();
 	struct dns_servers s;

@@ -304,7 +304,7 @@ static const char *read_back(struct slice rest, struct dns_answer *answer,
 	if (wrong == NULL && (answer->n > 0) != (answer->verdict == DNS_OK))
 		wrong = "records go with the verdict ok, and only with it";
 	answer->records = arena_array(a, answer->n, sizeof(*records));
-	if (answer->n > 0)
+	if (records != NULL)
 		memcpy(answer->records, records, answer->n * sizeof(*records));
 	free(records);
 	return wrong;
