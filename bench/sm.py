@@ -15,15 +15,15 @@ Memory: the peak of sm's resident set after a message of 1 KB and after one of
 
 import pathlib
 import re
-import statistics
 import subprocess
 import tempfile
 
 import clock
+from book import Sample, in_turns
 from zpost import Postoffice
 
-MESSAGES = 500          # in one turn
-TURNS = 2               # in one round
+MESSAGES = 300          # in one turn
+TURNS = 3               # in one round
 ROUNDS = 5
 HEADER = b"From: alice@example.net\nSubject: bench\n"
 BODY = (b"x" * 70 + b"\n") * 56
@@ -96,35 +96,24 @@ def peak(programs, body):
     return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1])
 
 
-def speed(programs, spawn, target):
-    good = True
+def speed(programs, spawn, book):
     for mailer in MAILERS:
-        rounds = []
-        for _ in range(ROUNDS):
-            turns = [(drain(programs, mailer), bare(spawn, mailer))
-                     for _ in range(TURNS)]
-            rounds.append((sum(t[0] for t in turns),
-                           sum(t[1] for t in turns)))
-        rates = [TURNS * MESSAGES / statistics.median(r[i] for r in rounds)
-                 for i in (0, 1)]
-        ratio = statistics.median(loop / ours for ours, loop in rounds)
-        print(f"sm into {mailer}, 4 KB from a spool: {rates[0]:.0f} "
-              f"messages/s; the bare loop {rates[1]:.0f}/s")
-        good &= target(f"sm-{mailer}-of-bare-loop", ">=0.80",
-                       f"{ratio:.2f}", ratio >= 0.8)
-    return good
+        rounds = in_turns(
+            ROUNDS,
+            lambda m=mailer: Sample(MESSAGES, drain(programs, m)),
+            lambda m=mailer: Sample(MESSAGES, bare(spawn, m)), turns=TURNS)
+        book.compare(f"sm-{mailer}-of-bare-loop", f"sm into {mailer}",
+                     "a bare loop that runs the same program", rounds, 0.8)
 
 
-def memory(programs, target):
+def memory(programs, book):
     small, large = peak(programs, 1024), peak(programs, GIGABYTE)
-    print(f"sm, peak memory: 1 KB message {small} KB, 1 GB {large} KB")
-    return target("sm-memory-for-1GB-more-than-for-1KB",
-                  f"<={MEMORY_MORE}KB", f"{large - small}KB",
-                  large - small <= MEMORY_MORE)
+    book.note(f"sm, peak memory: 1 KB message {small} KB, 1 GB {large} KB")
+    book.target("sm-memory-for-1GB-more-than-for-1KB", f"<={MEMORY_MORE}KB",
+                f"{large - small}KB", large - small <= MEMORY_MORE,
+                "sm, peak memory for 1 GB", "for 1 KB: more by")
 
 
-def measure(programs, target):
-    """Prints all; false if a target is missed."""
-    spawn = programs.parent / "bench" / "spawn"
-    good = speed(programs, spawn, target)
-    return memory(programs, target) and good
+def measure(programs, book):
+    speed(programs, programs.parent / "bench" / "spawn", book)
+    memory(programs, book)
