@@ -165,6 +165,24 @@ bool net_addr_target(const struct net_addr *addr, struct target_address *ret)
 	return true;
 }
 
+struct net_addr net_addr_of(const struct target_address *target, uint16_t port)
+{
+	struct net_addr a = { 0 };
+
+	if (target->is_v6) {
+		a.len = sizeof(a.u.v6);
+		a.u.v6.sin6_family = AF_INET6;
+		a.u.v6.sin6_port = htons(port);
+		memcpy(&a.u.v6.sin6_addr, target->bytes, 16);
+	} else {
+		a.len = sizeof(a.u.v4);
+		a.u.v4.sin_family = AF_INET;
+		a.u.v4.sin_port = htons(port);
+		memcpy(&a.u.v4.sin_addr, target->bytes, 4);
+	}
+	return a;
+}
+
 /* The four bytes of an IPv4 address, also of one mapped into IPv6; or NULL. */
 static const void *v4_bytes(const struct net_addr *addr)
 {

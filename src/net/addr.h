@@ -57,6 +57,9 @@ uint16_t net_addr_port(const struct net_addr *addr);
 MUST_USE bool net_addr_target(const struct net_addr *addr,
 			      struct target_address *ret);
 
+/* The same backwards, with a port. */
+struct net_addr net_addr_of(const struct target_address *target, uint16_t port);
+
 /*
  * Same host, whatever the ports: same family and same address, where an
  * IPv4-mapped IPv6 address is the IPv4 it carries.

@@ -306,6 +306,25 @@ static void test_target_has_the_address_in_network_order(void **state)
 	assert_false(net_addr_target(&c, &t));
 }
 
+static void check_there_and_back(const char *literal)
+{
+	struct net_addr addr = addr_of(literal), back;
+	struct target_address t;
+
+	assert_true(net_addr_target(&addr, &t));
+	back = net_addr_of(&t, net_addr_port(&addr));
+	assert_int_equal(back.len, addr.len);
+	assert_memory_equal(&back.u, &addr.u, addr.len);
+}
+
+static void test_targets_become_addresses_again(void **state)
+{
+	(void)state;
+	check_there_and_back("[192.0.2.1]:2525");
+	check_there_and_back("[IPv6:2001:db8::1]:2525");
+	check_there_and_back("[IPv6:::ffff:192.0.2.1]");
+}
+
 static void check_same(struct net_addr a, struct net_addr b, bool want)
 {
 	assert_int_equal(net_addr_same_host(&a, &b), want);
@@ -355,6 +374,7 @@ int main(void)
 		cmocka_unit_test(
 		    test_addresses_are_printed_for_reports_and_for_ehlo),
 		cmocka_unit_test(test_target_has_the_address_in_network_order),
+		cmocka_unit_test(test_targets_become_addresses_again),
 		cmocka_unit_test(test_hosts_are_compared_without_ports),
 		cmocka_unit_test(
 		    test_mapped_address_is_the_ipv4_host_it_carries),

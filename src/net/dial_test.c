@@ -5,8 +5,8 @@
 
 #include "net/test_peer.h"
 
+#include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -174,38 +174,6 @@ static void test_impossible_address_family_is_an_error(void **state)
 	(void)state;
 	addr.u.any.sa_family = AF_MAX;
 	check_no_dial(&addr, 5000, NULL, EAFNOSUPPORT);
-}
-
-/* A listener whose queue is full, and those that fill it. */
-struct crowd {
-	int listener, clients[64];
-	size_t n;
-};
-
-/* Fills the queue until a connection is not taken any more. */
-static void crowd_make(struct crowd *w, struct net_addr *addr)
-{
-	bool is_full = false;
-
-	w->listener = bind_to(addr, 0);
-	for (w->n = 0; !is_full && w->n < COUNT(w->clients); w->n++) {
-		int fd = socket(addr->u.any.sa_family,
-				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-		assert_true(fd >= 0);
-		w->clients[w->n] = fd;
-		if (connect(fd, &addr->u.any, addr->len) < 0)
-			is_full = errno == EAGAIN || poll(&p, 1, 100) == 0;
-	}
-	assert_true(is_full);
-}
-
-static void crowd_close(struct crowd *w)
-{
-	while (w->n > 0)
-		fd_close(w->clients[--w->n]);
-	fd_close(w->listener);
 }
 
 static void test_connect_ends_at_its_timeout(void **state)
@@ -386,6 +354,152 @@ static void test_reserved_port_that_cannot_be_had(void **state)
 	check_bind_fails(EACCES, CONN_NO_BIND, 1);
 }
 
+/* ---- our end ------------------------------------------------------------ */
+
+static struct conn_options from_end(const char *text)
+{
+	struct conn_options how = { .timeout_ms = 5000 };
+	struct err err;
+
+	if (local_parse(slice_of(text), &how.from.end, &err) < 0)
+		fail_msg("%s", err.text);
+	return how;
+}
+
+/* Dials, and expects to be seen to come from there. */
+static void check_from(const struct conn_options *how, const char *to,
+		       const char *want, unsigned want_binds)
+{
+	struct net_addr addr = loopback(to), seen = { .len = sizeof(seen.u) };
+	struct str text = STR_INIT;
+	int listener, peer, fd;
+	struct conn *c;
+
+	listener = bind_to(&addr, 4);
+	binds = 0;
+	c = dial_with(&addr, how, &fd);
+	/* A port may be taken, or have been until a moment ago. */
+	if (!how->from_reserved_port)
+		assert_int_equal(binds, want_binds);
+	peer = accept4(listener, &seen.u.any, &seen.len, SOCK_CLOEXEC);
+	assert_true(peer >= 0);
+	net_addr_print(&text, &seen);
+	assert_slice_is(str_slice(&text), want);
+	assert_true(net_addr_same_host(conn_local(c), &seen));
+	assert_int_equal(net_addr_port(conn_local(c)), net_addr_port(&seen));
+	assert_int_equal(net_addr_port(&seen) < 1024, how->from_reserved_port);
+	conn_close(c);
+	fd_close(peer);
+	fd_close(listener);
+	str_done(&text);
+}
+
+static void test_connection_comes_from_the_address_asked_for(void **state)
+{
+	struct conn_options how = from_end("[127.0.0.5]");
+	struct conn_options v6 = from_end("[IPv6:::1]");
+
+	(void)state;
+	check_from(&how, "[127.0.0.1]", "127.0.0.5", 1);
+	check_from(&v6, "[IPv6:::1]", "ipv6 ::1", 1);
+	/* What does not fit the family says nothing. */
+	check_from(&how, "[IPv6:::1]", "ipv6 ::1", 0);
+	check_from(&v6, "[127.0.0.1]", "127.0.0.1", 0);
+}
+
+static void test_any_address_needs_no_bind(void **state)
+{
+	struct conn_options any = from_end("any"), any6 = from_end("any6");
+
+	(void)state;
+	check_from(&any, "[127.0.0.1]", "127.0.0.1", 0);
+	check_from(&any6, "[IPv6:::1]", "ipv6 ::1", 0);
+}
+
+static void test_destination_chooses_from_a_pool(void **state)
+{
+	struct conn_options how = { .timeout_ms = 5000 };
+
+	(void)state;
+	how.from.pool = SLICE("127.0.0.5,127.0.0.6,::1");
+	how.from.destination = SLICE("a.example");
+	check_from(&how, "[127.0.0.1]", "127.0.0.6", 1);
+	check_from(&how, "[IPv6:::1]", "ipv6 ::1", 1);
+	how.from.destination = SLICE("c.example");
+	check_from(&how, "[127.0.0.1]", "127.0.0.5", 1);
+}
+
+static void test_reserved_port_and_address_go_together(void **state)
+{
+	struct conn_options how = from_end("[127.0.0.5]");
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	how.from_reserved_port = true;
+	check_from(&how, "[127.0.0.1]", "127.0.0.5", 1);
+	how = from_end("any6");
+	how.from_reserved_port = true;
+	check_from(&how, "[IPv6:::1]", "ipv6 ::1", 1);
+}
+
+/* An address more on loopback, under a name of its own. */
+static void add_alias(const char *name, const char *address)
+{
+	struct ifreq request = { 0 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+	memcpy(&request.ifr_addr, &in, sizeof(in));
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, SIOCSIFADDR, &request), 0);
+	fd_close(fd);
+}
+
+static void test_connection_comes_from_an_interface(void **state)
+{
+	struct conn_options how;
+
+	(void)state;
+	if (!has_own_network)
+		skip();
+	add_alias("lo:7", "127.0.0.7");
+	how = from_end("iface:LO:7");
+	check_from(&how, "[127.0.0.1]", "127.0.0.7", 1);
+	how = from_end("iface:v4:lo");
+	check_from(&how, "[127.0.0.1]", "127.0.0.1", 1);
+	how = from_end("iface:v6:lo");
+	check_from(&how, "[IPv6:::1]", "ipv6 ::1", 1);
+}
+
+static void check_no_end(const char *end, const char *want)
+{
+	struct conn_options how = from_end(end);
+	struct net_addr addr = loopback("[127.0.0.1]");
+	struct conn *c = NULL;
+	struct err err;
+	int before = dup(0), after;
+
+	fd_close(before);
+	assert_int_equal(conn_dial(&addr, &how, &c, &err), CONN_NO_BIND);
+	assert_string_equal(err.text, want);
+	assert_int_equal(err.code, EADDRNOTAVAIL);
+	assert_null(c);
+	after = dup(0);
+	fd_close(after);
+	assert_int_equal(after, before);
+}
+
+static void test_end_that_is_not_ours_is_an_error(void **state)
+{
+	(void)state;
+	check_no_end("[198.51.100.9]", "bind: Cannot assign requested address");
+	check_no_end("iface:nosuch0",
+		     "bind: no address of the local interface");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -404,7 +518,15 @@ int main(void)
 		    test_unix_socket_has_no_buffer_size_and_no_port),
 		cmocka_unit_test(test_reserved_ports_are_taken_from_the_top),
 		cmocka_unit_test(test_reserved_port_that_cannot_be_had),
+		cmocka_unit_test(
+		    test_connection_comes_from_the_address_asked_for),
+		cmocka_unit_test(test_any_address_needs_no_bind),
+		cmocka_unit_test(test_destination_chooses_from_a_pool),
+		cmocka_unit_test(test_reserved_port_and_address_go_together),
+		cmocka_unit_test(test_connection_comes_from_an_interface),
+		cmocka_unit_test(test_end_that_is_not_ours_is_an_error),
 	};
 
+	make_network();
 	return TEST_RUN(tests);
 }

@@ -146,8 +146,7 @@ static uint64_t weigh(uint64_t hash, const struct target_address *member)
 	for (size_t i = 0; i < len; i++)
 		hash = hash_byte(hash, member->bytes[i]);
 	hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9u;
-	hash = (hash ^ hash >> 27) * 0x94d049bb133111ebu;
-	return hash ^ hash >> 31;
+	return (hash ^ hash >> 27) * 0x94d049bb133111ebu;
 }
 
 bool local_pool_choose(struct slice pool, sa_family_t family,

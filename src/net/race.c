@@ -219,8 +219,12 @@ static bool can_start(const struct race *r)
 	return r->n_waiting > 0 && r->n_running < r->max_running;
 }
 
+/* Nobody starts any more beside one who may be there. */
 static bool is_due(const struct race *r, int64_t now)
 {
+	for (size_t i = 0; i < r->n_running; i++)
+		if (r->running[i].is_ready)
+			return false;
 	return can_start(r) && now >= r->next_start && now < r->o.deadline;
 }
 
@@ -254,6 +258,7 @@ static bool watch(struct race *r)
 	return true;
 }
 
+/* The time of some is over; what came in time counts even if we are late. */
 static void expire(struct race *r)
 {
 	int64_t now = conn_now();
@@ -261,7 +266,7 @@ static void expire(struct race *r)
 	for (size_t i = 0; i < r->n_running;) {
 		struct runner x = r->running[i];
 
-		if (now < deadline_of(r, &x)) {
+		if (x.is_ready || now < deadline_of(r, &x)) {
 			i++;
 			continue;
 		}
@@ -329,24 +334,24 @@ enum race_result race_next(struct race *r, struct conn **ret_conn,
 
 	r->next_start = conn_now();
 	while (r->n_running > 0 || r->n_waiting > 0) {
-		int64_t now = conn_now();
-
-		if (r->n_running == 0 && now >= r->o.deadline)
-			return RACE_TIMEOUT;
-		if (is_due(r, now)) {
-			start_one(r, now);
-		} else if (!watch(r)) {
+		if (r->n_running > 0 && !watch(r)) {
 			fail_all(r, EINTR);
 			return RACE_STOPPED;
 		}
+		expire(r);
+		if (is_due(r, conn_now()))
+			start_one(r, conn_now());
 		if (find_winner(r, &winner)) {
 			*ret_conn =
 			    conn_adopt(winner.fd, &r->addrs[winner.index]);
 			*ret_index = winner.index;
 			return RACE_WON;
 		}
-		expire(r);
-		if (r->n_running == 0 && r->n_waiting > 0 && should_stop(r))
+		if (r->n_running > 0 || r->n_waiting == 0)
+			continue;
+		if (conn_now() >= r->o.deadline)
+			return RACE_TIMEOUT;
+		if (should_stop(r))
 			return RACE_STOPPED;
 	}
 	return RACE_OVER;

@@ -12,8 +12,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -89,6 +93,60 @@ static inline void pair_close(struct pair *p)
 static inline void say(const struct pair *p, const char *text)
 {
 	assert_int_equal(fd_write_all(p->peer, slice_of(text)), 0);
+}
+
+/* ---- a network --------------------------------------------------------- */
+
+static bool has_own_network;
+
+/* A network of the test's own, if it may; loopback is down there. */
+static inline void make_network(void)
+{
+	struct ifreq request = { .ifr_name = "lo",
+				 .ifr_flags = IFF_UP | IFF_RUNNING };
+	int fd, flags = CLONE_NEWNET;
+
+	if (geteuid() != 0)
+		flags |= CLONE_NEWUSER;
+	if (unshare(flags) < 0)
+		return;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	has_own_network = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	fd_close(fd);
+}
+
+/* ---- a black hole ------------------------------------------------------ */
+
+/* A listener whose queue is full, and those that fill it. */
+struct crowd {
+	int listener, clients[64];
+	size_t n;
+};
+
+/* Fills the queue until a connection is not taken any more. */
+static inline void crowd_make(struct crowd *w, struct net_addr *addr)
+{
+	bool is_full = false;
+
+	w->listener = bind_to(addr, 0);
+	for (w->n = 0; !is_full && w->n < COUNT(w->clients); w->n++) {
+		int fd = socket(addr->u.any.sa_family,
+				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+		assert_true(fd >= 0);
+		w->clients[w->n] = fd;
+		if (connect(fd, &addr->u.any, addr->len) < 0)
+			is_full = errno == EAGAIN || poll(&p, 1, 100) == 0;
+	}
+	assert_true(is_full);
+}
+
+static inline void crowd_close(struct crowd *w)
+{
+	while (w->n > 0)
+		fd_close(w->clients[--w->n]);
+	fd_close(w->listener);
 }
 
 /* ---- signals ------------------------------------------------------------ */

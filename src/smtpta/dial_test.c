@@ -113,6 +113,48 @@ static void test_both_ends_are_printed_with_their_ports(void **state)
 	str_done(&got);
 }
 
+static void test_options_say_how_to_connect(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct conn_options how;
+	struct err err;
+
+	(void)state;
+	o.timeouts.conn = 17;
+	o.send_buffer = 2000;
+	o.reserved_port = true;
+	assert_int_equal(smtpta_options_local(&o, SLICE("any"), &err), 0);
+	assert_int_equal(smtpta_options_own(&o, SLICE("source=::1"), &err), 0);
+	how = dial_options(&o, SLICE("example.com"));
+	assert_int_equal(how.timeout_ms, 17000);
+	assert_int_equal(how.send_buffer, 2000);
+	assert_true(how.from_reserved_port);
+	assert_non_null(how.should_stop);
+	assert_int_equal(how.from.end.form, LOCAL_ADDRESS);
+	assert_slice_is(how.from.pool, "::1");
+	assert_slice_is(how.from.destination, "example.com");
+}
+
+static void test_local_end_that_cannot_be_had_puts_mail_off(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct diag d = { 0 };
+	struct net_addr addr;
+	struct conn *c;
+	struct err err;
+	int listener = listen_at("[127.0.0.1]", &addr), failure;
+
+	(void)state;
+	assert_int_equal(smtpta_options_local(&o, SLICE("iface:nosuch0"), &err),
+			 0);
+	failure = dial_address(&o, &addr, &c, &err);
+	assert_int_equal(failure, CONN_NO_BIND);
+	dial_judge(failure, &err, &d);
+	assert_string_equal(d.reason, "bind-failed");
+	assert_int_equal(d.fate, FATE_DEFERRED_ALL);
+	fd_close(listener);
+}
+
 /* ---- the connect test --------------------------------------------------- */
 
 static struct str said;
@@ -155,6 +197,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    test_failures_defer_the_host_or_this_mail_alone),
+		cmocka_unit_test(test_options_say_how_to_connect),
+		cmocka_unit_test(
+		    test_local_end_that_cannot_be_had_puts_mail_off),
 		cmocka_unit_test(test_both_ends_are_printed_with_their_ports),
 		cmocka_unit_test(
 		    test_connect_test_says_a_line_for_each_address),

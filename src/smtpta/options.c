@@ -46,6 +46,8 @@ struct smtpta_options smtpta_options_default(void)
 				    .window = 100,
 				    .window_bytes = 4 * 1024 * 1024,
 				    .idle = IDLE_STANDARD,
+				    .probe_after = 20,
+				    .signal_grace = 60,
 				    .syslog_path = SYSLOG_PATH };
 
 	for (size_t i = 0; i < COUNT(timeout_rows); i++)

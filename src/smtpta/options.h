@@ -55,6 +55,9 @@ struct smtpta_options {
 	unsigned window;		 /* -O window=: messages */
 	uint64_t window_bytes;		 /* -O window=,BYTES */
 	struct smtpta_timeouts timeouts; /* -T */
+	/* Seconds that no option changes; tests do. */
+	unsigned probe_after;  /* a session at rest so long is probed (RSET) */
+	unsigned signal_grace; /* for the answers to ends, behind a signal */
 };
 
 /* The defaults of every option. */

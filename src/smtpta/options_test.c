@@ -1,5 +1,5 @@
 /*
- * options_test.c - the values of -T, -O and -F, right and wrong.
+ * options_test.c - the values of -T, -O, -L and -F, right and wrong.
  */
 #include "smtpta/options.h"
 
@@ -29,6 +29,8 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.window_bytes, 4 * 1024 * 1024);
 	assert_int_equal(o.idle, 150);
 	assert_string_equal(o.syslog_path, "/dev/log");
+	assert_int_equal(o.local.form, LOCAL_NONE);
+	assert_int_equal(o.sources.len, 0);
 	assert_int_equal(o.send_buffer, 0);
 	assert_int_equal(o.verbose, 0);
 	assert_null(o.show_title);
@@ -292,6 +294,54 @@ static void test_syslog_has_an_absolute_path(void **state)
 	check_own_refused("syslog=log", "absolute path");
 }
 
+static void test_source_is_a_pool_of_addresses(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+	    smtpta_options_own(&o, SLICE("source=192.0.2.1,2001:db8::1"), &err),
+	    0);
+	assert_slice_is(o.sources, "192.0.2.1,2001:db8::1");
+	check_own_refused("source", "expected IP addresses with commas");
+	check_own_refused("source=", "expected IP addresses with commas");
+	check_own_refused("source=192.0.2.1,", "expected IP addresses");
+	check_own_refused("source=mail.example", "expected IP addresses");
+}
+
+/* ---- -L, BINDADDR ------------------------------------------------------- */
+
+static void test_local_end_wins_over_bindaddr(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_bindaddr(&o, SLICE(""), &err), 0);
+	assert_int_equal(o.local.form, LOCAL_NONE);
+	assert_int_equal(smtpta_options_bindaddr(&o, SLICE("iface:eth0"), &err),
+			 0);
+	assert_int_equal(o.local.form, LOCAL_INTERFACE);
+	assert_int_equal(smtpta_options_local(&o, SLICE("[192.0.2.1]"), &err),
+			 0);
+	assert_int_equal(smtpta_options_bindaddr(&o, SLICE("any"), &err), 0);
+	assert_int_equal(o.local.addr.u.v4.sin_addr.s_addr, htonl(0xc0000201));
+}
+
+static void test_bad_local_ends_are_refused_by_the_name_of_the_option(void **st)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)st;
+	assert_int_equal(smtpta_options_local(&o, SLICE("[x]"), &err), -1);
+	assert_non_null(strstr(err.text, "-L [x]: expected any, any6"));
+	assert_int_equal(smtpta_options_bindaddr(&o, SLICE("[x]"), &err), -1);
+	assert_non_null(strstr(err.text, "BINDADDR [x]: expected any, any6"));
+	assert_int_equal(o.local.form, LOCAL_NONE);
+}
+
 /* ---- -7, -8, -w --------------------------------------------------------- */
 
 struct bits {
@@ -419,6 +469,10 @@ int main(void)
 		cmocka_unit_test(test_attempts_go_to_a_file_or_stdout),
 		cmocka_unit_test(test_syslog_has_an_absolute_path),
 		cmocka_unit_test(test_last_of_7_and_8_counts_and_77_stays),
+		cmocka_unit_test(test_source_is_a_pool_of_addresses),
+		cmocka_unit_test(test_local_end_wins_over_bindaddr),
+		cmocka_unit_test(
+		    test_bad_local_ends_are_refused_by_the_name_of_the_option),
 		cmocka_unit_test(test_send_buffer_is_a_number_of_bytes),
 		cmocka_unit_test(test_unix_path_is_what_stands_behind_its_word),
 		cmocka_unit_test(test_options_are_checked_together),
