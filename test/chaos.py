@@ -71,6 +71,21 @@ class Asked:
     rcpts: list = dataclasses.field(default_factory=list)
     content: list = dataclasses.field(default_factory=list)  # DATA, BDAT
     ends: dict = dataclasses.field(default_factory=dict)     # by recipient
+    # Which of the answers came after the one that made the client give up:
+    # to "MAIL" and what is behind it, or only what is "behind" MAIL.
+    late: str = ""
+    # Might the server have been in another transaction when it said no?
+    is_stray: bool = False
+
+    def only_heard(self, is_whole: bool) -> "Asked":
+        """
+        A client that gave up listens on only for the messages that it had
+        sent whole, and one that it had not is the last.
+        """
+        if is_whole or not self.late:
+            return self
+        return Asked(mail=None if self.late == "MAIL" else self.mail,
+                     is_stray=self.is_stray)
 
 
 @dataclasses.dataclass
@@ -80,6 +95,7 @@ class Held:
     rcpt: str
     sender: str
     content: bytes
+    is_astray: bool = False     # a refused RSET left it to another's sender
 
 
 @dataclasses.dataclass
@@ -91,7 +107,21 @@ class Sent:
     asked: Asked
     rcpts: list = dataclasses.field(default_factory=list)
     by_bdat: bool = False
+    chunks: int = 0
     is_whole: bool = False      # the end of the content left the client
+    is_dismissed: bool = False  # the connection ended with 421
+    # What was answered and perhaps heard: with every recipient refused the
+    # client closes, whatever of its content has not arrived then.
+    perhaps: Asked | None = None
+
+
+def says_unknown(asked: Asked, event: str, code: int | None) -> bool:
+    """Is that the word of a server that does not know BDAT? To the first
+    chunk of a good transaction it is."""
+    return (event != "DATA" and code in (500, 501, 502, 503, 504)
+            and not asked.content
+            and asked.mail is not None and asked.mail // 100 == 2
+            and any(x is not None and x // 100 == 2 for x in asked.rcpts))
 
 
 class ChaosSession(Session):
@@ -100,7 +130,9 @@ class ChaosSession(Session):
         self.random = random.Random(f"{server.seed}/{number}")
         self.raw = bytearray()              # all that came
         self.asked: list[Asked] = []
-        self.is_given_up = False
+        self.is_given_up = self.is_astray = self.has_left = False
+        self.is_bdat_unknown = self.is_mute = False
+        self.kept: list | None = None   # recipients a refused RSET left
         self.todo: Do | None = None
 
     # -- what is done --
@@ -135,8 +167,9 @@ class ChaosSession(Session):
         return Do("421 4.3.2 I am leaving", close="after")
 
     def refuse(self, event: str, texts: list) -> Do | None:
-        if event == "RSET":     # refused, but done: RFC 5321 has no other
-            return Do(self.random.choice(texts), accept=True)
+        if event == "RSET":     # refused, and done or not
+            return Do(self.random.choice(texts),
+                      accept=self.random.random() < 0.5)
         if event == "RCPT" and texts is LATER and self.rcpts \
                 and self.random.random() < 0.3:
             return Do("452 4.5.3 too many")
@@ -165,8 +198,9 @@ class ChaosSession(Session):
         try:
             code = await super().respond(event, right, who)
         except Gone:
-            left = self.todo is not None and self.todo.close == "after"
-            self.keep_code(event, who, 421 if left else None)
+            self.has_left = (self.todo is not None
+                             and self.todo.close == "after")
+            self.keep_code(event, who, 421 if self.has_left else None)
             raise
         said = self.todo.text if self.todo is not None else None
         self.keep_code(event, who, int(said[:3]) if said else code)
@@ -177,23 +211,34 @@ class ChaosSession(Session):
     def keep_code(self, event: str, who: str, code: int | None) -> None:
         """
         A client must not trust a server that refuses RSET, or that answers
-        503 to MAIL as if it were in another transaction: nothing that
-        follows is heard any more.
+        503 to MAIL as if it were in another transaction; and if that one did
+        not know BDAT either, which answer belongs to what is open to doubt.
         """
-        if self.is_given_up:
+        if self.is_mute:
             code = None
-        elif event == "RSET" or event == "MAIL" and code == 503:
-            self.is_given_up = code is not None and code // 100 != 2
+        is_yes = code is not None and code // 100 == 2
+        if event == "RSET" or event == "MAIL" and (is_yes or code == 503):
+            self.is_astray = not is_yes
+        if event == "MAIL":
+            self.asked[-1].late = "MAIL" if self.is_given_up else ""
+        if self.is_astray and code is not None:
+            self.is_given_up = True
+            self.is_mute = self.is_mute or self.is_bdat_unknown
         if not self.asked:
             return
         asked = self.asked[-1]
         if event == "MAIL":
             asked.mail = code
+            asked.is_stray = self.is_astray
+            if self.is_given_up and not asked.late:
+                asked.late = "behind"
         elif event == "RCPT":
             asked.rcpts.append(code)
         elif event in ("DATA", "BDAT"):
+            self.is_bdat_unknown |= says_unknown(asked, event, code)
             asked.content.append(code)
         elif event == ".":
+            self.is_bdat_unknown |= says_unknown(asked, event, code)
             asked.ends[who] = code
 
     async def write(self, data: bytes) -> None:
@@ -212,6 +257,19 @@ class ChaosSession(Session):
         is_taken = self.mail is not None and self.mail.line == line
         if not is_taken and self.server.refusal == "clear":
             self.clear()
+
+    def clear(self) -> None:
+        super().clear()
+        self.kept = None
+
+    async def on_rset(self, line: bytes) -> None:
+        await super().on_rset(line)
+        if self.mail is not None:
+            self.kept = [r.address for r in self.rcpts]
+
+    def check_limit(self, name: str, n: int) -> None:
+        if self.kept is None:
+            super().check_limit(name, n)
 
     async def finish(self, wire: bytes, content: bytes, by: str) -> None:
         """As Session's, but what becomes of a message without an answer is
@@ -244,8 +302,12 @@ class ChaosSession(Session):
                     codes[i] if i < len(codes) else None)
             if self.server.lmtp:
                 coin = self.random.random() < 0.5
+            # Those get what was not meant for them, which none can help.
+            if self.kept is not None and rcpt in self.kept:
+                continue
             if coin if code is None else code // 100 == 2:
-                self.server.held.append(Held(rcpt, sender, content))
+                self.server.held.append(
+                    Held(rcpt, sender, content, self.kept is not None))
 
 
 class Chaos(Server):
@@ -303,17 +365,25 @@ def read_sent(server: Chaos) -> list[Sent]:
             at = m.end()
             if mail is not None:
                 now = Sent(session.number, mail.decode(),
-                           next(asked, Asked()))
+                           next(asked, Asked()),
+                           is_dismissed=session.has_left)
                 out.append(now)
             elif rcpt is not None:
                 now.rcpts.append(rcpt.decode())
             elif size is not None:
                 now.by_bdat = True
+                now.chunks += 1
                 now.is_whole = last is not None \
                     and len(rest) >= at + int(size)
                 rest, at = rest[at + int(size):], 0
             else:
                 now.is_whole = True
+    for t in out:
+        heard = t.asked.only_heard(t.is_whole)
+        if heard is not t.asked and len(t.asked.rcpts) == len(t.rcpts) \
+                and all(x and x // 100 != 2 for x in t.asked.rcpts):
+            t.perhaps = t.asked
+        t.asked = heard
     return out
 
 
@@ -335,6 +405,33 @@ def meaning_at_end(t: Sent, code: int, is_lmtp: bool) -> str:
     return "defer" if is_lmtp else "back"
 
 
+def silence(t: Sent, is_lmtp: bool) -> str:
+    """
+    What a missing answer means. Behind 421 nothing is taken (RFC 5321 3.8),
+    but LMTP's other mailboxes may have got what had come whole.
+    """
+    if t.is_dismissed and not (is_lmtp and t.asked.ends):
+        return "lost"
+    return "unknown" if t.is_whole else "lost"
+
+
+def judge_refused(t: Sent, rcpt: int | None) -> str:
+    """
+    MAIL was refused. With BDAT the content has left all the same; where it
+    may have gone to somebody under the sender of another message, the outcome
+    is unknown.
+    """
+    answers = t.asked.content + list(t.asked.ends.values())
+    answers = [code for code in answers if code is not None]
+    may_be_taken = (rcpt // 100 == 2 if rcpt is not None
+                    else t.asked.is_stray)
+    if not (t.by_bdat and t.is_whole and may_be_taken):
+        return meaning(t.asked.mail)
+    if len(answers) == t.chunks:
+        return "unknown" if answers[-1] // 100 == 2 else meaning(t.asked.mail)
+    return meaning(t.asked.mail) if t.is_dismissed else "unknown"
+
+
 def judge(t: Sent, i: int, is_lmtp: bool) -> str:
     """
     What t means for its recipient i: "ok", "fail", "defer", "back" (put off
@@ -342,17 +439,17 @@ def judge(t: Sent, i: int, is_lmtp: bool) -> str:
     "soft", "odd".
     """
     asked = t.asked
-    silence = "unknown" if t.is_whole else "lost"
     rcpt = asked.rcpts[i] if i < len(asked.rcpts) else None
-    for code in [asked.mail, rcpt]:
-        if code is None:
-            return silence
-        if code // 100 != 2:
-            return meaning(code)
+    if asked.mail is not None and asked.mail // 100 != 2:
+        return judge_refused(t, rcpt)
+    if asked.mail is None or rcpt is None:
+        return silence(t, is_lmtp)
+    if rcpt // 100 != 2:
+        return meaning(rcpt)
     for code in asked.content:
         if code is not None and code // 100 not in (2, 3):
             return meaning(code)
     end = asked.ends.get(t.rcpts[i] if is_lmtp else "")
     if end is None:
-        return silence
+        return silence(t, is_lmtp)
     return meaning_at_end(t, end, is_lmtp)

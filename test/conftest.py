@@ -11,6 +11,9 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from badnames import nameserver  # noqa: E402, F401
+from mailway import mail  # noqa: E402, F401
+from names import hosts, world  # noqa: E402, F401
 import peerroot  # noqa: E402
 import smtpd as smtpd_module  # noqa: E402
 import zpost  # noqa: E402

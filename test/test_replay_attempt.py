@@ -103,11 +103,10 @@ def test_record_is_played_back_with_the_same_outcome(office, smtp, smtpd,
     text = tool().convert(first)
     path = office.base / f"{name}.txt"
     path.write_text(text)
-    again = office.base / "again.records"
+    again = office.base / "attempts"     # where test_dialogue() has them
 
     def recorded(server, *options):
-        return smtp(server, "-O", f"attempts={again}", *options,
-                    *CASES[name]["options"])
+        return smtp(server, *options, *CASES[name]["options"])
 
     monkeypatch.setitem(dialogues.PLAYS, name, dialogues.Play(path))
     assert dialogues.PLAYS[name].unreachable in PLAYABLE, text
@@ -156,10 +155,9 @@ def test_dialogues_survive_being_recorded(office, smtp, smtpd, tmp_path):
     for name in dialogues.REACHABLE:
         if len(dialogues.PLAYS[name].messages) != 1:
             continue
-        path = office.base / f"{name}.records"
-        dialogues.test_dialogue(
-            office, lambda server, *options: smtp(
-                server, *options, "-O", f"attempts={path}"), smtpd, name)
+        path = office.base / "attempts"
+        path.unlink(missing_ok=True)
+        dialogues.test_dialogue(office, smtp, smtpd, name)
         text = tool().convert(load(path)[0])
         (folder / f"{name}.txt").write_text(text)
     engine_plays(program, tmp_path)
@@ -206,6 +204,117 @@ def test_addresses_can_be_replaced(office, smtp, smtpd):
         text.replace("a2@y2.example a1@y1.example",
                      "a1@y1.example a2@y2.example")
     assert "is not known" in text and "rcpt-refused" in text
+
+
+def made(said="RCPT TO:<b@x.example>", reply="250 ok", **more) -> dict:
+    """A record of one recipient, as small as can be played."""
+    result = {"offset": 1, "user": "b@x.example", "outcome": "relayed",
+              "reason": "accepted", "status": "2.0.0"}
+    result.update(more.pop("result", {}))
+    return {"event": "attempt", "schema": 1, "time": "2026-01-01T00:00:00Z",
+            "sender": "s@x.example", "destination": "x.example", "tried": [],
+            "connection": {"protocol": "esmtp", "used": [], "opening": [
+                {"code": 220, "reply": "220 x ESMTP"},
+                {"said": "EHLO me", "code": 250, "reply": "250 x"}]},
+            "dialogue": [{"said": "MAIL FROM:<s@x.example>", "code": 250,
+                          "reply": "250 ok"},
+                         {"said": said, "code": int(reply[:3]),
+                          "reply": reply}],
+            "recipients": [result], "truncated": False, **more}
+
+
+def play(*items, options=()):
+    """The tool, given records, or lines as they are."""
+    return run_tool(*options, text="".join(
+        (x if isinstance(x, str) else json.dumps(x)) + "\n" for x in items))
+
+
+BROKEN = ['{"event":"attempt",', '{"event":"attempt","schema":1}', "{}}",
+          '{"a":' * 5000, json.dumps(made())[:-40],
+          json.dumps(made(tried=None)), json.dumps(made(connection=[])),
+          json.dumps(made(recipients=[{}])), json.dumps(made(truncated=1)),
+          json.dumps(made(dialogue=[{"said": 1}])),
+          json.dumps(made(result={"offset": "1"})),
+          json.dumps(made(lost={"reason": "timeout"}))]
+
+
+@pytest.mark.parametrize("line", BROKEN, ids=range(len(BROKEN)))
+def test_broken_line_is_left_out_and_named(line):
+    alone = play(line)
+    assert alone.returncode == 65 and alone.stdout == ""
+    assert "line 1 left out: " in alone.stderr
+    assert "0 records" in alone.stderr and "Traceback" not in alone.stderr
+    among = play(made(), line)
+    assert among.returncode == 0 and "line 2 left out" in among.stderr
+    assert among.stdout == play(made()).stdout != ""
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\x1b", "\0", "\x85",
+                                     "\u2028", "\ud800"],
+                         ids=lambda c: f"{ord(c):x}")
+def test_record_cannot_write_lines_of_its_own(control):
+    bad = f"x{control}S: 250 injected{control}#! expect 0.0 failed"
+    assert play(made()).returncode == 0
+    for record in [made(time=bad), made(destination=bad),
+                   made(said=bad), made(result={"reason": bad}),
+                   made(result={"fate": bad}), made(result={"outcome": bad}),
+                   made(result={"status": bad}),
+                   made(lost={"reason": bad, "why": ""}),
+                   made(connection=None, tried=[
+                       {"reason": bad, "why": "", "opening": []}])]:
+        done = play(record)
+        assert done.returncode == 65 and done.stdout == ""
+        assert "line 1 left out" in done.stderr
+    for record in [made(said=f"RCPT TO:<{bad}>"),
+                   made(sender=bad, dialogue=[]),
+                   made(result={"user": bad}, dialogue=[])]:
+        assert play(record).returncode == 65
+    # The lines of a reply are the server's: each behind an "S:" of ours.
+    text = play(made(reply="250 " + bad)).stdout
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert "S: 250 injected" not in text.split("\n")
+    assert [x for x in text.split("\n") if x.startswith("#!")] == [
+        x for x in play(made()).stdout.split("\n") if x.startswith("#!")]
+
+
+def test_number_nought_is_refused():
+    done = play(made(), options=["-n", 0])
+    assert done.returncode == 2 and done.stdout == ""
+    assert "-n counts from 1" in done.stderr
+
+
+def test_missing_file_is_said(tmp_path):
+    done = run_tool(tmp_path / "none")
+    assert done.returncode == 66 and "No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_only_whole_addresses_are_replaced_in_any_case():
+    reply = ("550-5.1.1 <B@X.Example> and b@x.example. are not\n"
+             "550-5.1.1 cb@x.example, b@x.example.org, \"b@x.EXAMPLE\",\n"
+             "550 5.1.1 user=b@x.example:rfc822;S@x.example")
+    text = play(made(reply=reply, result={"outcome": "failed", "status":
+                                          "5.1.1", "reason": "rcpt-refused"}),
+                options=["-a"]).stdout
+    assert "x.example" not in text.lower()
+    assert "S: 550-5.1.1 <a1@y1.example> and a1@y1.example. are not\n" in text
+    assert "a2@y2.example, a3@y3.example, \"a1@y1.example\",\n" in text
+    assert "a4@y4.example:rfc822;a0@y0.example\n" in text
+    assert "#! expect 0.0 failed 5.1.1 rcpt-refused" in text
+
+
+@pytest.mark.parametrize("user", ["accepted", "relayed", "ok", "250", "0",
+                                  "SIZE", "2.0.0", "RCPT", "a", "S"])
+def test_words_are_no_addresses(user):
+    """A recipient of this name changes neither codes nor what is expected."""
+    record = made(said=f"RCPT TO:<{user}>", reply="250 2.0.0 fine",
+                  result={"user": user})
+    record["connection"]["opening"][1]["reply"] = "250-x\n250 SIZE"
+    text = play(record, options=["-a"]).stdout
+    assert "#! expect 0.0 relayed 2.0.0 accepted\n" in text
+    assert "S: 250-x\nS: 250 SIZE\n" in text
+    assert "S: 250 2.0.0 fine\n" in text
+    assert "C: /RCPT TO:<a1@y1\\.example>( .*)?/\n" in text
 
 
 def test_what_cannot_be_played_is_said(office, smtp, smtpd):

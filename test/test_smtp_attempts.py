@@ -107,10 +107,13 @@ def test_report_log_and_record_say_the_same(office, records, smtpd):
                  if line]
     assert sorted(told) == sorted(x for x in lines if x != ("w", "QUIT"))
     (got,) = r["recipients"]
-    diag = re.search(r"DIAG: .* reason='(.*?)' status='(.*?)' WTT='(.*?)'",
-                     log.read_text())
-    assert diag.groups() == (got["reason"], got["status"], got["remote"])
-    notary = out.of(job).notary
+    diag = re.search(r"DIAG: .* stat='(.*?)' notary='(.*?)' WTT='(.*?)'"
+                     r"  MSG='(.*)'\n", log.read_bytes().decode())
+    report = out.of(job)
+    notary = report.notary
+    assert diag.groups() == (report.status, notary.raw, got["remote"],
+                             report.message)
+    assert notary.status == got["status"]
     assert notary.diagnostic == got["diagnostic"]
     assert notary.remote == got["remote"]
     for x in r["dialogue"][:2]:

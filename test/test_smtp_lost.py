@@ -2,7 +2,8 @@
 smtp(8) and an end of data that was sent and never answered: the server may
 have taken the message. What is said of it, how often, what -O
 unknown-outcome=hold makes of it, and how such a server is spoken to
-afterwards. When an outcome is unknown is in test_smtp_cut.py.
+afterwards. When an outcome is unknown is in test_smtp_cut.py. Behind a server
+that leaves with 421 or is out of step, it is not.
 """
 
 import pytest
@@ -187,3 +188,143 @@ def test_loss_before_the_end_leaves_the_window(office, smtp, smtpd):
     assert out.statuses == ["ok3"] * 10
     assert out.comments == []
     assert any(follows_content(server, 1))
+
+
+# ---- what is not unknown ---------------------------------------------------
+
+
+def is_alone(server, session, n) -> bool:
+    """Were n messages sent there, none before the last was answered?"""
+    return messages_in_groups(server, session) == [1] * n \
+        and follows_content(server, session) == [False] * n
+
+
+@pytest.mark.parametrize("words", [b"", b"421 4.4.2 idle too long\r\n"],
+                         ids=["silent", "421"])
+def test_server_that_left_meanwhile_takes_nothing(office, smtp, smtpd, words):
+    server = smtpd(keywords=BDAT, connections=[
+        {".": [Do(extra=words, close="after")]}])
+    agent = smtp(server)
+    for _ in range(2):
+        job, = feed(office, agent, 1)
+        assert agent.hungry().report.status == "ok3"
+        settled(job, "+")
+        server.wait_ended()
+    assert len(server.sessions) == 2
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RSET", "RCPT"])
+def test_messages_behind_421_go_at_once_again(office, smtp, smtpd, verb):
+    """RFC 5321 3.8: it takes nothing that comes behind."""
+    server = smtpd(keywords=BDAT, connections=[
+        {verb: [None] * (verb != "RSET")
+         + [Do("421 4.7.0 enough", close="after")]}])
+    agent = smtp(server)
+    jobs = feed(office, agent, 6)
+    out = agent.collect(6)
+    one_report_each(out, *jobs)
+    if verb == "RCPT":      # said to one recipient, it is the answer to that
+        assert out.statuses == ["ok3", "deferred"] + ["ok3"] * 4
+        assert "421" in out.reports[1].message
+    else:
+        assert out.statuses == ["ok3"] * 6
+    assert out.comments == []
+    assert len(server.sessions) == 2
+    assert not is_alone(server, 1, 5)       # the window is as it was
+
+
+def test_server_that_takes_one_message_a_connection(office, smtp, smtpd):
+    """However often it leaves, each message is taken, and once."""
+    server = smtpd(keywords=BDAT, connections=[
+        {"MAIL": [None, Do("421 4.7.0 enough", close="after")]}
+        for _ in range(8)])
+    agent = smtp(server)
+    jobs = feed(office, agent, 8)
+    out = agent.collect(8)
+    one_report_each(out, *jobs)
+    assert out.statuses == ["ok3"] * 8
+    assert out.comments == []
+    assert [m.addresses for m in server.messages] \
+        == [[job.rcpts[0].user] for job in jobs]
+    assert len(server.sessions) == 8
+
+
+def test_421_to_the_content_is_its_refusal(office, smtp, smtpd):
+    server = smtpd(keywords=BDAT, connections=[
+        {".": [None, Do("421 4.3.2 leaving", close="after")]}])
+    agent = smtp(server)
+    jobs = feed(office, agent, 6)
+    out = agent.collect(6)
+    one_report_each(out, *jobs)
+    assert out.statuses == ["ok3", "deferback"] + ["ok3"] * 4
+    assert "outcome unknown" not in out.text
+    assert len(server.messages) == 5
+
+
+def test_lmtp_mailboxes_behind_421_are_unknown(office, smtp, smtpd):
+    """The message had come whole; the next one had not."""
+    server = smtpd(lmtp=True, keywords=["PIPELINING"], connections=[
+        {".:r0.1@x.example": Do("421 4.3.2 leaving", close="after")}])
+    agent = smtp(server, "-M", "-p", "24")
+    jobs = feed(office, agent, 2, rcpts=3)
+    out = agent.collect(2)
+    one_report_each(out, *jobs)
+    assert [out.of(jobs[0], i).status for i in range(3)] == [
+        "ok3", "deferred", "deferback"]
+    assert out.of(jobs[0], 2).message.startswith("outcome unknown: ")
+    assert [out.of(jobs[1], i).status for i in range(3)] == ["ok3"] * 3
+    assert out.comments == [comment(agent, 1, 1)]
+
+
+def test_refused_rset_makes_nothing_unknown(office, smtp, smtpd):
+    """Each is judged by its own answers; then no window with that host."""
+    server = smtpd(keywords=BDAT, allow=["cut-line"], connections=[
+        {"RSET": [Do("451 4.3.0 not now", accept=True)]}])
+    agent = smtp(server)
+    jobs = feed(office, agent, 8)
+    out = agent.collect(8)
+    one_report_each(out, *jobs)
+    assert out.statuses == ["ok3"] * 8
+    assert out.comments == []
+    arrived = [m.addresses for m in server.messages]
+    assert arrived == [[job.rcpts[0].user] for job in jobs]
+    second = [m for m in server.messages if m.session == 1]
+    assert 0 < len(second) < 8
+    assert is_alone(server, 1, len(second))
+
+
+def test_503_to_mail_defers_that_message_alone(office, smtp, smtpd):
+    server = smtpd(keywords=BDAT, allow=["cut-line"], connections=[
+        {"MAIL": [None, None, None, "503 5.5.1 not now"]}])
+    agent = smtp(server)
+    jobs = feed(office, agent, 16)
+    out = agent.collect(16)
+    one_report_each(out, *jobs)
+    assert out.statuses == ["ok3"] * 3 + ["deferred"] + ["ok3"] * 12
+    assert out.comments == []
+    second = [m for m in server.messages if m.session == 1]
+    assert 0 < len(second) < 12         # some were on their way already
+    assert is_alone(server, 1, len(second))
+
+
+def test_what_went_under_another_sender_is_unknown(office, smtp, smtpd):
+    """It stays in the first one's transaction and takes the second there."""
+    server = smtpd(keywords=BDAT, allow=["cut-line"], refusal="keep",
+                   connections=[{".": ["451 4.3.0 disk full"],
+                                 "RSET": ["500 5.5.1 what?"]}])
+    agent = smtp(server)
+    jobs = [office.post([f"r{i}@x.example"], sender=f"s{i}@y.example",
+                        host=HOST) for i in range(4)]
+    agent.feed_raw("".join(f"{job.name}\t{HOST}\n" for job in jobs))
+    out = agent.collect(4)
+    one_report_each(out, *jobs)
+    assert out.statuses == ["deferback", "deferback", "ok3", "ok3"]
+    assert "disk full" in out.reports[0].message
+    assert out.reports[1].message.startswith(
+        "outcome unknown: remote refused MAIL and took the content")
+    assert out.comments == [comment(agent, 1, 1)]
+    taken = server.messages[0]
+    assert (taken.sender, taken.addresses) == (
+        "s0@y.example", ["r0@x.example", "r1@x.example"])
+    assert [m.sender for m in server.messages[1:]] == [
+        "s2@y.example", "s3@y.example"]

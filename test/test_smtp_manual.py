@@ -67,7 +67,7 @@ def test_synopsis_has_every_option(office):
     flags = re.search(r"smtp \[-(\w+)\]", usage)[1]
     assert sorted(flags) == letters(options, False)
     assert sorted(re.findall(r"\[-(\w) \w", usage)) == letters(options, True)
-    assert usage.rstrip().endswith("[host]")
+    assert "[host]\n#        smtp --explain " in usage
 
 
 def test_every_option_is_explained(office):
@@ -101,6 +101,10 @@ def test_every_variable_is_named():
                 asked |= set(re.findall(
                     r'\b(?:zenv_get\(\w+,|(?:secure_)?getenv\() ?"(\w+)"',
                     path.read_text()))
+    # Those with a reader each.
+    main = (ROOT / "src" / "prog" / "smtp.c").read_text()
+    asked |= set(re.findall(r'^\t\{ "(\w{2,})", smtpta_options_\w+ \},$', main,
+                            re.MULTILINE))
     setup = (ROOT / "src" / "prog" / "setup.c").read_text()
     asked.add(re.search(r'#define OUR_SCHEDULER "(\w+)"', setup)[1])
     assert asked >= {"SYSLOGFLG", "BINDADDR", "ZCONFIG"}

@@ -55,6 +55,30 @@ def test_503_to_mail_ends_pipelining_across_messages(office, smtp, smtpd):
                for group in server.groups(1))
 
 
+@pytest.mark.parametrize("keywords", [["PIPELINING"], BDAT],
+                         ids=["data", "bdat"])
+def test_refused_content_does_not_hurt_the_next(office, smtp, smtpd, keywords):
+    """
+    Postfix keeps the envelope of content that its restrictions refuse. A RSET
+    that goes in the same group keeps MAIL from being nested.
+    """
+    server = smtpd(keywords=keywords, refusal="keep", script={
+        ".": [None, "554 5.7.1 no", "451 4.7.1 no", None]})
+    jobs = [office.post([f"u{i}@x.example"]) for i in range(6)]
+    agent = smtp(server)
+    feed(agent, jobs)
+    out = agent.collect(6)
+    one_report_each(out, *jobs)
+    assert [out.of(job).status for job in jobs] == [
+        "ok3", "error2", "deferback", "ok3", "ok3", "ok3"]
+    assert len(server.sessions) == 1
+    # Also behind content, without a round trip of its own.
+    groups = [g for g in server.groups() if b"MAIL FROM:" in g]
+    assert any(g.index(b"RSET\r\nMAIL FROM:") > 0 for g in groups
+               if b"RSET" in g)
+    assert b"RSET\r\n" not in server.groups()
+
+
 def test_signal_begins_no_further_transaction(office, smtp, smtpd):
     """Also where messages go without waiting: what is sent is waited for."""
     gate = threading.Event()

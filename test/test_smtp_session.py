@@ -38,7 +38,9 @@ def test_one_session_serves_many_jobs(office, smtp, smtpd):
         f"s{i}@example.net" for i in range(20)]
     assert agent.stop() == 0
     assert server.wait_ended() == "quit"
-    assert verbs(server) == ["EHLO"] + MESSAGE * 20 + ["QUIT"]
+    assert verbs(server)[:31] == ["EHLO"] + MESSAGE * 10
+    said = [v for v in verbs(server) if v != "RSET"]    # behind a dot
+    assert said == ["EHLO"] + MESSAGE * 20 + ["QUIT"]
 
 
 @pytest.mark.parametrize("event,reply,marks", [
@@ -57,6 +59,33 @@ def test_session_goes_on_after_a_refusal(office, smtp, smtpd, event, reply,
         assert [m.sender for m in server.messages] == ["other@example.net"]
         assert len(server.sessions) == 1
         assert "RSET" in verbs(server)
+
+
+@pytest.mark.parametrize("window", [1, 8])
+def test_unannounced_limit_of_messages(office, smtp, smtpd, window):
+    """452 behind two messages of each connection: all are sent."""
+    server = smtpd(script={"MAIL": [
+        None, None, "452 4.5.3 Too many messages sent"] * 2})
+    agent = smtp(server, "-O", f"window={window}")
+    jobs = [office.post(sender=f"s{i}@example.net") for i in range(5)]
+    for job in jobs:
+        agent.feed(job, HOST)
+    one_report_each(agent.collect(5), *jobs)
+    for job in jobs:
+        settled(job, "+")
+    assert sorted(m.sender for m in server.messages) == [
+        f"s{i}@example.net" for i in range(5)]
+    assert len(server.sessions) == 3
+    assert [verbs(server, i).count("MAIL") for i in range(3)] == [3, 3, 1]
+
+
+def test_452_to_the_first_mail_is_a_deferral(office, smtp, smtpd):
+    server = smtpd(script={"MAIL": ["452 4.5.3 Too many messages sent"] * 2})
+    agent = smtp(server)
+    job = office.post()
+    assert agent.run(job, HOST).report.status == "deferred"
+    settled(job, " ")
+    assert len(server.sessions) == 1
 
 
 def test_another_host_closes_and_connects_anew(office, smtp, smtpd):
@@ -174,7 +203,7 @@ def test_helo_on_a_new_connection_where_ehlo_breaks(office, smtp, smtpd,
 DOWN = {
     "greeting 421": ({"connect": "421 4.3.2 busy"}, 1, "4.3.2",
                      "->> 421 4.3.2 busy"),
-    "greeting 554": ({"connect": "554 no mail here"}, 1, "4.1.1",
+    "greeting 554": ({"connect": "554 no mail here"}, 1, "4.3.2",
                      "->> 554 no mail here"),
     "greeting lost": ({"connect": Do(close="before")}, 1, "4.4.2",
                       "remote hung up on us"),
@@ -184,8 +213,8 @@ DOWN = {
                                         close="after")}, 1, "4.4.2",
                          "malformed reply"),
     "hello refused": ({"EHLO": "550 5.7.1 you again", "HELO": "550 you"}, 1,
-                      "4.1.1", "->> 550 you"),
-    "hello deferred": ({"EHLO": "450 wait", "HELO": "450 wait"}, 2, "4.2.0",
+                      "4.3.2", "->> 550 you"),
+    "hello deferred": ({"EHLO": "450 wait", "HELO": "450 wait"}, 2, "4.3.2",
                        "->> 450 wait"),
 }
 

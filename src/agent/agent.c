@@ -2,27 +2,33 @@
  * agent.c - the scheduler's side of an agent: lines in, reports out.
  *
  * Descriptors 0, 1 and 2 may be one socket, so O_NONBLOCK is never set: the
- * agent polls before it reads and lets writes block. A signal is only a flag;
- * a self-pipe makes sure that a poll which is about to begin sees it too.
+ * agent polls before it reads and writes; what is written at once then is no
+ * more than surely fits. A signal is only a flag; a self-pipe makes sure that a
+ * poll which is about to begin sees it too.
  */
 #include "agent/agent.h"
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "taproto/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { READ_STEP = 64 * 1024 };
+enum {
+	READ_STEP = 64 * 1024,
+	WRITE_STEP = PIPE_BUF, /* fits wherever poll(2) says writable */
+	GRACE_MS = 3000	       /* for a scheduler that does not read */
+};
 
 struct agent {
 	const struct agent_options *options;
@@ -31,7 +37,10 @@ struct agent {
 	bool is_at_end;	    /* nothing more will come from the scheduler */
 	bool is_stopping;   /* take no further lines */
 	bool has_said_stop; /* JOBLINE_STOP was given */
+	bool is_mute;	    /* the scheduler hears nothing any more */
 	int exit_status;
+	void (*hear)(void *context, const struct agent_settled *done);
+	void *hear_context;
 };
 
 /* Set by the handler alone; the pipe wakes a poll. */
@@ -177,6 +186,20 @@ int agent_exit_status(const struct agent *a)
 	return a->exit_status;
 }
 
+void agent_listen(struct agent *a,
+		  void (*hear)(void *context, const struct agent_settled *done),
+		  void *context)
+{
+	a->hear = hear;
+	a->hear_context = context;
+}
+
+void agent_tell(struct agent *a, const struct agent_settled *done)
+{
+	if (a->hear != NULL)
+		a->hear(a->hear_context, done);
+}
+
 /* ---- reports out ------------------------------------------------------- */
 
 void agent_hungry(struct agent *a)
@@ -213,12 +236,75 @@ void agent_add(struct agent *a, struct slice lines)
 	str_add(&a->out, lines);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/*
+ * Waits until something can be written: for ever, but once a signal has come
+ * only until *give_up_at (0: not set yet). False, errno set, if that is over.
+ */
+static bool wait_for_room(const struct agent *a, int64_t *give_up_at)
+{
+	struct pollfd p[2] = {
+		{ .fd = a->options->out_fd, .events = POLLOUT },
+		{ .fd = signal_pipe[0], .events = POLLIN },
+	};
+
+	for (;;) {
+		int64_t left = -1;
+		int n;
+
+		if (agent_is_interrupted()) {
+			p[1].fd = -1; /* it stays readable */
+			if (*give_up_at == 0)
+				*give_up_at = now_ms() + GRACE_MS;
+			left = *give_up_at - now_ms();
+			if (left < 0)
+				left = 0;
+		}
+		n = poll(p, 2, (int)left);
+		if (n > 0 && p[0].revents != 0)
+			return true;
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n == 0) {
+			errno = ETIMEDOUT;
+			return false;
+		}
+	}
+}
+
+static int write_out(const struct agent *a, struct slice s)
+{
+	int64_t give_up_at = 0;
+
+	while (s.len > 0) {
+		ssize_t n;
+
+		if (!wait_for_room(a, &give_up_at))
+			return -1;
+		n = write(a->options->out_fd, s.p,
+			  s.len < WRITE_STEP ? s.len : WRITE_STEP);
+		if (n > 0)
+			s = slice_from(s, (size_t)n);
+		else if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
 void agent_flush(struct agent *a)
 {
 	if (a->out.len == 0)
 		return;
-	if (fd_write_all(a->options->out_fd, str_slice(&a->out)) < 0) {
+	if (!a->is_mute && write_out(a, str_slice(&a->out)) < 0) {
 		/* A scheduler that is gone needs no telling. */
+		a->is_mute = true;
 		a->is_at_end = true;
 		agent_give_up(a, errno == EPIPE ? EX_OK : EX_IOERR);
 	}

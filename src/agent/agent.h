@@ -35,6 +35,7 @@ struct agent_options {
 };
 
 struct agent;
+struct agent_settled; /* agent/job.h */
 
 /* Prints the first "#hungry". *o must outlive the agent. */
 struct agent *agent_new(const struct agent_options *o);
@@ -72,6 +73,15 @@ void agent_give_up(struct agent *a, int exit_status);
 /* What the program is to exit with: 0 unless agent_give_up() was called. */
 int agent_exit_status(const struct agent *a);
 
+/*
+ * Who hears of each recipient's result, after it was written and reported;
+ * hear NULL: nobody. agent_tell() is what calls it.
+ */
+void agent_listen(struct agent *a,
+		  void (*hear)(void *context, const struct agent_settled *done),
+		  void *context);
+void agent_tell(struct agent *a, const struct agent_settled *done);
+
 /* Adds "#hungry". */
 void agent_hungry(struct agent *a);
 
@@ -86,9 +96,10 @@ void agent_comment(struct agent *a, const char *format, ...)
 void agent_add(struct agent *a, struct slice lines);
 
 /*
- * Writes everything collected, blocking if the scheduler is slow. If the
- * scheduler is gone, what could not be said is dropped (the control file
- * holds what matters) and the agent stops.
+ * Writes everything collected, waiting if the scheduler is slow, though not for
+ * more than moments once a signal has come. If the scheduler is gone or does
+ * not read then, what could not be said is dropped (the control file holds what
+ * matters), nothing is said any more and the agent stops.
  */
 void agent_flush(struct agent *a);
 

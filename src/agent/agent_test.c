@@ -433,6 +433,58 @@ static void test_output_that_fails_is_told_by_the_exit_status(void **state)
 	link_close(&l);
 }
 
+/* Says more than anybody holds who does not read, and is told to end. */
+static _Noreturn void say_much(int fd)
+{
+	struct str text = STR_INIT;
+	struct agent *a;
+	pid_t parent = getpid(), child;
+
+	alarm(20); /* seconds */
+	agent_catch_signals();
+	options.out_fd = fd;
+	a = agent_new(&options);
+	for (unsigned i = 0; i < 100000; i++)
+		str_addf(&text, "%u/64 ok3\n", i);
+	agent_add(a, str_slice(&text));
+	child = fork();
+	if (child == 0) {
+		usleep(100000);
+		kill(parent, SIGTERM);
+		_exit(0);
+	}
+	if (child < 0)
+		_exit(1);
+	agent_flush(a);
+	if (!agent_is_interrupted() || agent_exit_status(a) != EX_IOERR)
+		_exit(2);
+	agent_add(a, str_slice(&text));
+	agent_flush(a); /* into nowhere, without a wait */
+	str_done(&text);
+	agent_free(a);
+	_exit(0);
+}
+
+static void test_signal_ends_the_wait_for_a_scheduler_that_sleeps(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct link l;
+		int fds[2];
+		pid_t child;
+
+		link_open(&l);
+		assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+		child = test_fork();
+		if (child == 0)
+			say_much(i == 0 ? options.out_fd : fds[1]);
+		assert_int_equal(test_wait(child), 0);
+		fd_close(fds[0]);
+		fd_close(fds[1]);
+		link_close(&l);
+	}
+}
+
 /* It may still hold the other end of our input. */
 static void test_output_that_is_closed_ends_all_waiting(void **state)
 {
@@ -639,6 +691,8 @@ int main(void)
 		cmocka_unit_test(test_scheduler_that_is_gone_ends_the_work),
 		cmocka_unit_test(
 		    test_output_that_fails_is_told_by_the_exit_status),
+		cmocka_unit_test(
+		    test_signal_ends_the_wait_for_a_scheduler_that_sleeps),
 		cmocka_unit_test(test_output_that_is_closed_ends_all_waiting),
 		cmocka_unit_test(test_nothing_to_free),
 		cmocka_unit_test(test_each_signal_stops_before_the_next_line),

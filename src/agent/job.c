@@ -53,6 +53,12 @@ static void complain(struct agent *a, struct agent_job *job,
 
 /* ---- opening ----------------------------------------------------------- */
 
+/* Is it we who lack something, with nothing wrong about the job? */
+static bool is_shortage(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
 /* What the first read of a control file asks for; most files are smaller. */
 enum { CONTROL_STEP = 32 * 1024 };
 
@@ -209,8 +215,22 @@ static void open_verbose(struct agent *a, struct agent_job *job)
 			    err.text);
 }
 
-static bool open_message(struct agent *a, struct agent_job *job,
-			 const char *path)
+/* Gives back what was taken, as if it never had been. */
+static void put_back(struct agent *a, struct agent_job *job)
+{
+	struct err err;
+
+	for (size_t i = 0; i < job->n_rcpts; i++) {
+		const struct ctl_rcpt *r = job->rcpts[i].ctl;
+
+		if (lock_mark(job->fd, r, LOCK_MARK_TODO, &err) < 0)
+			complain(a, job, &err);
+	}
+	job->n_rcpts = 0;
+}
+
+static enum agent_open open_message(struct agent *a, struct agent_job *job,
+				    const char *path)
 {
 	struct err err;
 	enum message_verdict verdict =
@@ -220,10 +240,15 @@ static bool open_message(struct agent *a, struct agent_job *job,
 		spoolid_print(&job->spool_id, job->message.inode,
 			      job->message.mtime, job->message.mtime_ns);
 		open_verbose(a, job);
-		return true;
+		return AGENT_OPENED;
+	}
+	if (is_shortage(err.code)) {
+		complain(a, job, &err);
+		put_back(a, job);
+		return AGENT_BUSY;
 	}
 	settle_without_message(a, job, verdict, err.text);
-	return false;
+	return AGENT_RESYNC;
 }
 
 /* Reads and understands the control file; finds the message file's path. */
@@ -239,7 +264,7 @@ static enum agent_open load(struct agent *a, struct agent_job *job,
 			    "\"%.*s/%.*s\" as uid %ld: %s",
 			    SLICE_ARG(job->name.name), SLICE_ARG(o->channel),
 			    SLICE_ARG(job->host), (long)geteuid(), err.text);
-		return AGENT_RESYNC;
+		return is_shortage(err.code) ? AGENT_BUSY : AGENT_RESYNC;
 	}
 	switch (ctl_parse(str_slice(&job->text), job->arena, &job->ctl, &err)) {
 	case CTL_OK:
@@ -286,7 +311,7 @@ enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 		return verdict;
 	if (!take_rcpts(a, job, request) || job->n_rcpts == 0)
 		return AGENT_RESYNC; /* close() defers what was taken */
-	return open_message(a, job, message_path) ? AGENT_OPENED : AGENT_RESYNC;
+	return open_message(a, job, message_path);
 }
 
 size_t agent_job_group(const struct agent_job *job, size_t *at)
@@ -476,6 +501,9 @@ static void tell(struct agent *a, const struct agent_job *job,
 			tell_syslog(a, job, &done[i]);
 		if (job->verbose != NULL)
 			tell_verbose(job, &done[i]);
+		agent_tell(a, &(struct agent_settled){ job, done[i].ctl,
+						       &done[i].diag,
+						       done[i].status });
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "spool/ctl.h"
 #include "spool/message.h"
 #include "spool/name.h"
+#include "taproto/report.h"
 
 struct agent_rcpt {
 	const struct ctl_rcpt *ctl; /* borrowed from the job's ctl */
@@ -42,6 +43,7 @@ struct agent_job {
 enum agent_open {
 	AGENT_OPENED,	     /* there is at least one recipient to do */
 	AGENT_RESYNC,	     /* say "#resync NAME": nothing here for us */
+	AGENT_BUSY,	     /* out of descriptors or memory: see below */
 	AGENT_UNKNOWN_FORMAT /* the same, and stop taking jobs */
 };
 
@@ -66,6 +68,10 @@ struct agent_request {
  * (their reports are in the job's out) and gives AGENT_RESYNC; one that cannot
  * be read defers them likewise. *job must be zero or closed before; whatever is
  * returned, agent_job_close() must follow.
+ *
+ * AGENT_BUSY: there was no descriptor or no memory for it. The job is as it was
+ * and healthy, so there is nothing to resync; the reason is in job->out, which
+ * may be cleared if the job is to be opened again once others are closed.
  */
 enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
 			       const struct agent_request *request);
@@ -87,10 +93,19 @@ struct agent_outcome {
  * whose result could not be written to the control file is reported deferred
  * if it was not delivered; a delivered one stays reported as delivered. A
  * recipient already settled is skipped. Diags need not outlive the call.
- * Then syslog and the verbose log are told, one line for each recipient.
+ * Then syslog, the verbose log and whoever listens are told, once for each
+ * recipient.
  */
 void agent_job_settle(struct agent *a, struct agent_job *job,
 		      const struct agent_outcome *outcomes, size_t n);
+
+/* What was reported of one recipient, for agent_listen(); all borrowed. */
+struct agent_settled {
+	const struct agent_job *job;
+	const struct ctl_rcpt *rcpt;
+	const struct diag *diag;
+	enum report_status status;
+};
 
 /* Settles one. */
 void agent_job_settle_one(struct agent *a, struct agent_job *job, size_t rcpt,

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -565,6 +566,60 @@ static void test_unreadable_message_file_defers_everybody(void **state)
 	post_close(&p);
 }
 
+/* ---- shortage ------------------------------------------------------------ */
+
+/* Opens the job with n descriptors left; the limit is put back. */
+static enum agent_open open_with(struct post *p, struct agent_job *job,
+				 unsigned n)
+{
+	enum agent_open verdict;
+	struct rlimit old, low;
+	int next = dup(p->out); /* the lowest that is free */
+
+	assert_true(next >= 0);
+	fd_close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = (rlim_t)next + n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	verdict = post_try(p, job, "24700", "example.com");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	return verdict;
+}
+
+/* Neither file can be opened for want of descriptors: not the job's fault. */
+static void test_shortage_of_descriptors_leaves_the_job_alone(void **state)
+{
+	struct post p;
+
+	(void)state;
+	post_open(&p);
+	post_job(two_rcpts);
+	for (unsigned n = 0; n <= 1; n++) {
+		struct agent_job job = { 0 };
+		const char *said;
+
+		post_said(&p);
+		assert_int_equal(open_with(&p, &job, n), AGENT_BUSY);
+		assert_int_equal(job.n_rcpts, 0);
+		agent_job_close(p.agent, &job);
+		said = post_said(&p);
+		if (strncmp(said, "# ", 2) != 0 ||
+		    strstr(said, "Too many open files\n") == NULL ||
+		    strchr(said, '\n') != strrchr(said, '\n'))
+			fail_msg("%u left: said '%s'", n, said);
+		assert_string_equal(post_disk(&p, "24700"), two_rcpts);
+	}
+	for (unsigned n = 2; n <= 3; n++) {
+		struct agent_job job = { 0 };
+
+		assert_int_equal(open_with(&p, &job, n), AGENT_OPENED);
+		assert_int_equal(job.n_rcpts, 2);
+		agent_job_close(p.agent, &job);
+	}
+	post_close(&p);
+}
+
 static void test_body_offset_behind_the_end_defers_everybody(void **state)
 {
 	struct post p;
@@ -663,6 +718,8 @@ int main(void)
 		cmocka_unit_test(test_unreadable_message_file_defers_everybody),
 		cmocka_unit_test(
 		    test_body_offset_behind_the_end_defers_everybody),
+		cmocka_unit_test(
+		    test_shortage_of_descriptors_leaves_the_job_alone),
 		cmocka_unit_test(test_closing_defers_what_nobody_settled),
 		cmocka_unit_test(test_closing_after_a_signal_says_so),
 	};

@@ -164,10 +164,12 @@ struct syslog {
 	const char *path, *ident;
 	pid_t pid;
 	int fd;
+	bool is_stream;	     /* its lines are ended by NUL, as libc does it */
 	int64_t quiet_until; /* milliseconds; nothing is tried before */
 	uint64_t n_lost;
 	time_t second; /* what `date` shows */
 	struct str date, packet;
+	size_t sent; /* of the packet */
 };
 
 struct syslog *syslog_new(const char *path, const char *ident, pid_t pid)
@@ -199,23 +201,38 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void disconnect(struct syslog *s)
+{
+	fd_close(s->fd);
+	s->fd = -1;
+}
+
+/* False, errno set, if nobody is there or wants another type of socket. */
+static bool connect_as(struct syslog *s, const struct sockaddr_un *addr,
+		       int type)
+{
+	/* A daemon with a full queue is not waited for in connect(2). */
+	s->fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->fd < 0)
+		return false;
+	s->is_stream = type == SOCK_STREAM;
+	if (connect(s->fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
+		return true;
+	disconnect(s);
+	return false;
+}
+
 static bool connect_to(struct syslog *s)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
 	size_t len = strlen(s->path);
 
+	s->sent = 0;
 	if (len >= sizeof(addr.sun_path))
 		return false;
 	memcpy(addr.sun_path, s->path, len); /* the rest is zero */
-	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
-		return false;
-	if (connect(s->fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
-		return true;
-	fd_close(s->fd);
-	s->fd = -1;
-	return false;
+	return connect_as(s, &addr, SOCK_DGRAM) ||
+	       (errno == EPROTOTYPE && connect_as(s, &addr, SOCK_STREAM));
 }
 
 static bool is_full(int code)
@@ -224,12 +241,17 @@ static bool is_full(int code)
 }
 
 /* Sends without waiting; 0 or an errno value. */
-static int send_now(const struct syslog *s)
+static int send_now(struct syslog *s)
 {
-	return send(s->fd, s->packet.p, s->packet.len,
-		    MSG_DONTWAIT | MSG_NOSIGNAL) < 0
-		   ? errno
-		   : 0;
+	/* The NUL behind the text is part of what a stream gets. */
+	size_t len = s->packet.len + (s->is_stream ? 1 : 0);
+	ssize_t n = send(s->fd, s->packet.p + s->sent, len - s->sent,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return errno;
+	s->sent += (size_t)n;
+	return s->sent < len ? EAGAIN : 0;
 }
 
 /* Sends the packet; false if the daemon is not there or does not read. */
@@ -243,8 +265,7 @@ static bool send_packet(struct syslog *s)
 	code = send_now(s);
 	if (code != 0 && !is_full(code)) {
 		/* It was started anew behind our back. */
-		fd_close(s->fd);
-		s->fd = -1;
+		disconnect(s);
 		if (!connect_to(s))
 			return false;
 		code = send_now(s);
@@ -254,6 +275,8 @@ static bool send_packet(struct syslog *s)
 		if (poll(&p, 1, SYSLOG_WAIT) > 0)
 			code = send_now(s);
 	}
+	if (code != 0 && s->is_stream && s->sent > 0)
+		disconnect(s); /* no further line behind half a one */
 	return code == 0;
 }
 
@@ -282,6 +305,7 @@ static bool send_line(struct syslog *s, struct slice line)
 	add_date(s, &s->packet);
 	str_addf(&s->packet, " %s[%ld]: ", s->ident, (long)s->pid);
 	str_add(&s->packet, line);
+	s->sent = 0;
 	return send_packet(s);
 }
 

@@ -72,7 +72,8 @@ struct syslog *syslog_new(const char *path, const char *ident, pid_t pid);
 void syslog_free(struct syslog *s);
 
 /*
- * Sends one line with facility mail and priority info: one system call. A
+ * Sends one line with facility mail and priority info: one system call, be the
+ * daemon's socket for datagrams or a stream, where NUL ends the line. A
  * daemon that is slow is waited for at most SYSLOG_WAIT; then, or without a
  * daemon, lines are dropped for SYSLOG_PAUSE and counted.
  */

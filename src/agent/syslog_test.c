@@ -389,6 +389,42 @@ static void test_line_arrives_with_priority_date_and_pid(void **state)
 	place_remove(&d);
 }
 
+/* Some daemons want a stream, where NUL ends each line. */
+static void test_daemon_with_a_stream_is_spoken_to(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct syslog *s;
+	struct daemon d;
+
+	(void)state;
+	place_make(&d);
+	strcpy(addr.sun_path, d.path);
+	d.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(d.fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(d.fd, 1), 0);
+	s = syslog_new(d.path, "smtp", 4711);
+	for (int i = 0; i < 2; i++) { /* the second time it was started anew */
+		static const char want[] = "smtp[4711]: one\0<22>";
+		char text[200];
+		ssize_t n;
+		int peer;
+
+		syslog_send(s, SLICE("one"));
+		syslog_send(s, SLICE("two"));
+		peer = accept(d.fd, NULL, NULL);
+		assert_true(peer >= 0);
+		n = recv(peer, text, sizeof(text), MSG_DONTWAIT);
+		fd_close(peer);
+		assert_int_equal(n, 2 * (4 + 16 + 15 + 1));
+		assert_memory_equal(text, "<22>", 4);
+		assert_memory_equal(text + 4 + 16, want, sizeof(want) - 1);
+		assert_memory_equal(text + n - 4, "two", 4);
+	}
+	syslog_free(s);
+	daemon_stop(&d);
+	place_remove(&d);
+}
+
 static void test_daemon_that_was_started_anew_is_found(void **state)
 {
 	struct daemon d;
@@ -479,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_cut_leaves_characters_whole),
 		cmocka_unit_test(test_nothing_can_be_forged),
 		cmocka_unit_test(test_line_arrives_with_priority_date_and_pid),
+		cmocka_unit_test(test_daemon_with_a_stream_is_spoken_to),
 		cmocka_unit_test(test_daemon_that_was_started_anew_is_found),
 		cmocka_unit_test(test_without_a_daemon_lines_are_counted),
 		cmocka_unit_test(

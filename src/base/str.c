@@ -86,30 +86,76 @@ void str_addu(struct str *s, uint64_t n)
 	str_add(s, slice_make(digits + i, sizeof(digits) - i));
 }
 
-/* Does a control of the C1 set, U+0080 to U+009F, end at byte i? */
-static bool is_c1(struct slice text, size_t i)
+/*
+ * The character of UTF-8 (RFC 3629) at the start of text, whose first byte is
+ * not ASCII, and its length; 0 if it is none, overlong, or a surrogate.
+ */
+static size_t take_utf8(struct slice text, uint32_t *ret)
 {
-	unsigned char c = (unsigned char)text.p[i];
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char c = (unsigned char)text.p[0];
+	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	uint32_t u = c & (0xffU >> (n + 1));
 
-	return i > 0 && c >= 0x80 && c <= 0x9f &&
-	       (unsigned char)text.p[i - 1] == 0xc2;
+	if (c < 0xc0 || c > 0xf7 || n > text.len)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		c = (unsigned char)text.p[i];
+		if ((c & 0xc0) != 0x80)
+			return 0;
+		u = u << 6 | (c & 0x3fU);
+	}
+	if (u < least[n] || u > 0x10ffff || (u >= 0xd800 && u <= 0xdfff))
+		return 0;
+	*ret = u;
+	return n;
+}
+
+/*
+ * Is it obeyed by a terminal (the C1 set), or does it change the order or the
+ * lines of what stands around it?
+ */
+static bool is_wide_control(uint32_t u)
+{
+	return (u >= 0x80 && u <= 0x9f) || (u >= 0x2028 && u <= 0x202e) ||
+	       (u >= 0x2066 && u <= 0x2069);
+}
+
+/* Adds what begins with a byte that is not ASCII; the number of bytes. */
+static size_t add_clean_wide(struct str *s, struct slice text)
+{
+	unsigned char c = (unsigned char)text.p[0];
+	uint32_t u = c; /* one that is no UTF-8 is taken for Latin-1 */
+	size_t n = take_utf8(text, &u);
+	bool is_bad = is_wide_control(u);
+
+	if (n == 0)
+		n = 1;
+	for (size_t i = 0; i < n; i++)
+		s->p[s->len++] = is_bad ? '?' : text.p[i];
+	return n;
 }
 
 void str_add_clean(struct str *s, struct slice text, size_t max)
 {
+	size_t i = 0;
+
 	if (text.len > max)
 		text.len = max;
 	str_reserve(s, text.len);
-	for (size_t i = 0; i < text.len; i++) {
+	while (i < text.len) {
 		char c = text.p[i];
 
+		if ((unsigned char)c >= 0x80) {
+			i += add_clean_wide(s, slice_from(text, i));
+			continue;
+		}
 		if (c == '\t')
 			c = ' ';
-		else if ((unsigned char)c < 0x20 || c == 0x7f)
+		else if (c < 0x20 || c == 0x7f)
 			c = '?';
-		else if (is_c1(text, i))
-			s->p[s->len - 1] = c = '?'; /* a terminal obeys it */
 		s->p[s->len++] = c;
+		i++;
 	}
 	s->p[s->len] = '\0';
 }

@@ -40,9 +40,11 @@ void str_addu(struct str *s, uint64_t n);
 
 /*
  * Adds text from outside, made harmless for logs and reports: TAB becomes a
- * blank, any other control byte, 0x7f, and both bytes of a C1 control in UTF-8
- * become '?'. At most max bytes are added (SIZE_MAX: no limit). Other bytes
- * above 0x7f pass as they are.
+ * blank; every other control byte and 0x7f become '?', and so does each byte of
+ * the characters U+0080 to U+009F (in UTF-8, or 0x80 to 0x9f where it is none),
+ * U+2028 to U+202E and U+2066 to U+2069, which break lines or turn the order of
+ * what is read. At most max bytes are added (SIZE_MAX: no limit). Other bytes
+ * above 0x7f pass as they are. As many bytes are added as text has.
  */
 void str_add_clean(struct str *s, struct slice text, size_t max);
 

@@ -74,8 +74,47 @@ static void test_c1_controls_are_made_harmless(void **state)
 
 	(void)state;
 	str_add_clean(&s, SLICE("a\302\233b\302\251\303\233\233"), SIZE_MAX);
-	assert_str_is(&s, "a??b\302\251\303\233\233");
+	assert_str_is(&s, "a??b\302\251\303\233?");
 	str_done(&s);
+}
+
+/* What terminals and viewers obey, in UTF-8 and in what is none. */
+static void test_text_cannot_turn_its_order_or_break_its_line(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		/* U+2028 to U+202E, U+2066 to U+2069, and their neighbours. */
+		{ "\u2027\u2028\u2029\u202a\u202b", "\u2027????????????" },
+		{ "\u202c\u202d\u202e\u202f", "?????????\u202f" },
+		{ "\u2065\u2066\u2067\u2068\u2069\u206a",
+		  "\u2065????????????\u206a" },
+		{ "\302\237\302\240", "??\302\240" },
+		/* No UTF-8: Latin-1, whose controls are the same ones. */
+		{ "a\200b\237c\240d\377", "a?b?c\240d\377" },
+		{ "\303", "\303" },
+		{ "\342\200", "\342?" },
+		{ "\342\200x", "\342?x" },
+		/* Overlong, a surrogate, beyond the last. */
+		{ "\300\233", "\300?" },
+		{ "\340\202\233", "\340??" },
+		{ "\360\202\200\256", "\360??\256" },
+		{ "\355\240\200", "\355\240?" },
+		{ "\364\220\200\200", "\364???" },
+		{ "\370\210\200\200\200", "\370????" },
+		/* Bytes of the C1 range within other characters. */
+		{ "\303\233\342\202\254\360\237\230\200",
+		  "\303\233\342\202\254\360\237\230\200" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str s = STR_INIT;
+
+		str_add_clean(&s, slice_of(rows[i].in), SIZE_MAX);
+		assert_str_is(&s, rows[i].want);
+		str_done(&s);
+	}
 }
 
 static void test_numbers_are_printed_whole(void **state)
@@ -164,7 +203,7 @@ static void test_clean_text_has_no_control_byte(void **state)
 
 		if (i == '\t')
 			want = ' ';
-		else if (i < 32 || i == 127)
+		else if (i < 32 || (i >= 127 && i < 160))
 			want = '?';
 		str_add_clean(&s, slice_make(&c, 1), SIZE_MAX);
 		assert_int_equal(s.len, 1);
@@ -216,6 +255,8 @@ int main(void)
 		cmocka_unit_test(test_adding_nothing_gives_a_nul),
 		cmocka_unit_test(test_every_way_of_adding_appends),
 		cmocka_unit_test(test_c1_controls_are_made_harmless),
+		cmocka_unit_test(
+		    test_text_cannot_turn_its_order_or_break_its_line),
 		cmocka_unit_test(test_numbers_are_printed_whole),
 		cmocka_unit_test(test_string_grows_byte_by_byte),
 		cmocka_unit_test(test_reserved_room_does_not_move),

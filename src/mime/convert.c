@@ -11,6 +11,8 @@
 #include "mime/header.h"
 #include "mime/rfc2047.h"
 
+#include <assert.h>
+
 void convert_clean_header(struct str *to, struct slice header, bool expand_tabs)
 {
 	struct header_field f;
@@ -35,9 +37,14 @@ static const char *encoding_word(const struct mime_plan *plan)
 		return "QUOTED-PRINTABLE";
 	case MIME_8BIT:
 		return "8BIT";
+	case MIME_BASE64:
+		return "BASE64";
 	case MIME_NONE:
+	case MIME_PARTS:
 		break;
 	}
+	if (plan->relabels_8bit)
+		return "8BIT";
 	return plan->relabels_7bit ? "7BIT" : NULL;
 }
 
@@ -45,8 +52,12 @@ static struct slice remark(const struct mime_plan *plan)
 {
 	if (plan->mode == MIME_QP)
 		return SLICE("(convert rfc822-to-quoted-printable)");
-	if (plan->mode == MIME_8BIT)
+	if (plan->mode == MIME_BASE64)
+		return SLICE("(convert rfc822-to-base64)");
+	if (plan->mode == MIME_8BIT || plan->relabels_8bit)
 		return SLICE("(convert rfc822-to-8bit)");
+	if (plan->mode == MIME_PARTS)
+		return SLICE("(convert rfc822-to-7bit)");
 	return (struct slice){ 0 };
 }
 
@@ -121,6 +132,17 @@ static void add_mime_fields(struct str *to, const struct mime_plan *plan)
 		add_type(to, plan);
 }
 
+static bool is_encoded(const struct mime_plan *plan)
+{
+	return plan->mode == MIME_QP || plan->mode == MIME_BASE64;
+}
+
+/* Must there be a Content-Transfer-Encoding? Without one it is 7bit. */
+static bool needs_encoding(const struct mime_plan *plan)
+{
+	return is_encoded(plan) || plan->relabels_8bit;
+}
+
 void convert_header(struct str *to, struct slice header,
 		    const struct mime_plan *plan)
 {
@@ -142,9 +164,11 @@ void convert_header(struct str *to, struct slice header,
 	}
 	if (!has_mime_fields)
 		add_mime_fields(to, plan);
-	if (plan->mode == MIME_QP && !has_encoding)
+	if (plan->mode == MIME_UNKNOWN)
+		return;
+	if (needs_encoding(plan) && !has_encoding)
 		add_encoding(to, plan);
-	if (plan->mode == MIME_QP && plan->sets_type)
+	if (is_encoded(plan) && plan->sets_type)
 		add_type(to, plan);
 }
 
@@ -153,8 +177,11 @@ void convert_header(struct str *to, struct slice header,
 void convert_body_begin(struct convert_body *b, const struct mime_plan *plan)
 {
 	b->mode = plan->mode;
+	assert(plan->mode != MIME_PARTS); /* mime/treeconv.h does that */
 	if (plan->mode == MIME_8BIT)
 		qp_decode_begin(&b->decoder);
+	else if (plan->mode == MIME_BASE64)
+		base64_encode_begin(&b->base64, true);
 	else
 		qp_encode_begin(&b->encoder, plan->is_narrow);
 }
@@ -165,6 +192,8 @@ void convert_body_push(struct convert_body *b, struct slice in, struct str *out)
 		str_add(out, in);
 	else if (b->mode == MIME_8BIT)
 		qp_decode_push(&b->decoder, in, out);
+	else if (b->mode == MIME_BASE64)
+		base64_encode_push(&b->base64, in, out);
 	else
 		qp_encode_push(&b->encoder, in, out);
 }
@@ -173,6 +202,8 @@ void convert_body_end(struct convert_body *b, struct str *out)
 {
 	if (b->mode == MIME_8BIT)
 		qp_decode_end(&b->decoder, out);
+	else if (b->mode == MIME_BASE64)
+		base64_encode_end(&b->base64, out);
 	else if (b->mode != MIME_NONE)
 		qp_encode_end(&b->encoder, out);
 }

@@ -9,6 +9,7 @@
 #ifndef MIME_CONVERT_H
 #define MIME_CONVERT_H
 
+#include "mime/base64.h"
 #include "mime/plan.h"
 
 /*
@@ -22,11 +23,12 @@ void convert_clean_header(struct str *to, struct slice header,
 /*
  * Adds the header of the converted message, an LF behind each field.
  *
- *  * QP, 8BIT: the word of Content-Transfer-Encoding is replaced; without
- *    such a field one is added at the end. A first Received field gets the
- *    remark "(convert rfc822-to-quoted-printable)" or "(convert
- *    rfc822-to-8bit)" before its date. QP without Content-Type gets one at
- *    the end.
+ *  * QP, 8BIT, BASE64: the word of Content-Transfer-Encoding is replaced;
+ * without such a field one is added at the end. A first Received field gets the
+ *    remark "(convert rfc822-to-quoted-printable)" (or -8bit, -base64, -7bit)
+ *    before its date. QP or BASE64 without Content-Type gets one at the end.
+ *  * a multipart whose parts are converted: as above, if its own label
+ *    changes.
  *  * UNKNOWN: behind the first field come X-Warning, if planned, and the
  *    three MIME fields; those that were there go, but for a Content-Type
  *    with a charset.
@@ -41,12 +43,13 @@ void convert_header(struct str *to, struct slice header,
 struct convert_body {
 	enum mime_mode mode;
 	union {
-		struct qp_encoder encoder; /* QP, UNKNOWN */
-		struct qp_decoder decoder; /* 8BIT */
+		struct qp_encoder encoder;    /* QP, UNKNOWN */
+		struct qp_decoder decoder;    /* 8BIT */
+		struct base64_encoder base64; /* BASE64 */
 	};
 };
 
-/* Begins a body. */
+/* Begins a body. For MIME_PARTS there is mime/treeconv.h. */
 void convert_body_begin(struct convert_body *b, const struct mime_plan *plan);
 
 /* Converts the next bytes, adding to *out; with NONE a plain copy. */

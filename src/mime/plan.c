@@ -15,10 +15,9 @@
 const char *mime_mode_word(enum mime_mode mode)
 {
 	static const char *const words[] = {
-		[MIME_NONE] = "NONE",
-		[MIME_QP] = "QP",
-		[MIME_8BIT] = "8BIT",
-		[MIME_UNKNOWN] = "UNKNOWN",
+		[MIME_NONE] = "NONE",	  [MIME_QP] = "QP",
+		[MIME_8BIT] = "8BIT",	  [MIME_UNKNOWN] = "UNKNOWN",
+		[MIME_BASE64] = "BASE64", [MIME_PARTS] = "MPQP",
 	};
 
 	assert(mode < COUNT(words));
@@ -53,6 +52,16 @@ const char *mime_reason_word(enum mime_reason reason)
 		[MIME_NO_TYPE] = "no-content-type",
 		[MIME_NO_RECEIVED] = "no-received",
 		[MIME_UNFIT] = "undecodable",
+		[MIME_HAS_BINARY] = "binary",
+		[MIME_CHANNEL_BINARY] = "channel-binary",
+		[MIME_BAD_HEADER] = "bad-part-header",
+		[MIME_BAD_BOUNDARY] = "bad-boundary",
+		[MIME_NO_PARTS] = "no-parts",
+		[MIME_TOO_DEEP] = "too-deep",
+		[MIME_TOO_MANY] = "too-many-parts",
+		[MIME_MESSAGE] = "other-message",
+		[MIME_BETWEEN] = "8bit-between-parts",
+		[MIME_PART_HEADER] = "8bit-part-header",
 	};
 
 	static_assert(COUNT(words) == MIME_N_REASONS, "a word for each");
@@ -161,8 +170,8 @@ void mime_label_read(struct mime_label *ret, struct slice header)
 
 /* ---- what is called for --------------------------------------------- */
 
-static bool is_7bit_channel(const struct mime_label *label,
-			    const struct mime_channel *channel)
+bool mime_is_7bit_channel(const struct mime_label *label,
+			  const struct mime_channel *channel)
 {
 	return !channel->is_8bit_clean &&
 	       (!channel->takes_8bit || label->is_forced_qp);
@@ -183,7 +192,7 @@ static enum mime_reason want_encoding(const struct mime_label *label,
 {
 	if (scan == NULL)
 		return MIME_IS_7BIT;
-	if (scan->has_8bit && is_7bit_channel(label, channel))
+	if (scan->has_8bit && mime_is_7bit_channel(label, channel))
 		return MIME_HAS_8BIT;
 	if (channel->line_max > 0 && scan->longest > channel->line_max)
 		return MIME_HAS_LONG_LINE;
@@ -210,7 +219,7 @@ static enum mime_reason why_idle(const struct mime_label *label,
 /* ---- what may and can be done --------------------------------------- */
 
 /* No Content-Type means text/plain, and so did "text" before MIME. */
-static bool is_text(const struct mime_label *label)
+bool mime_label_is_plain(const struct mime_label *label)
 {
 	return !label->has_type || ctype_is(&label->type, "text", "plain") ||
 	       (!label->has_version && ctype_is(&label->type, "text", ""));
@@ -231,7 +240,7 @@ static enum mime_reason why_not(const struct mime_label *label)
 		return MIME_AMBIGUOUS;
 	if (label->has_type && !label->is_type_read)
 		return MIME_BAD_TYPE;
-	if (!is_text(label))
+	if (!mime_label_is_plain(label))
 		return is_composite(label) ? MIME_MULTIPART : MIME_NOT_TEXT;
 	return MIME_IS_7BIT;
 }
@@ -265,7 +274,7 @@ unsigned mime_plan_needs(const struct mime_label *label,
 {
 	unsigned needs = 0;
 
-	if (is_7bit_channel(label, channel) || channel->line_max > 0 ||
+	if (mime_is_7bit_channel(label, channel) || channel->line_max > 0 ||
 	    channel->encodes_nul || channel->encodes_cr)
 		needs |= MIME_NEEDS_SCAN;
 	if (wants_decoding(label, channel) &&
@@ -366,7 +375,7 @@ void mime_plan_make(const struct mime_label *label,
 	struct mime_plan plan = { .is_narrow = channel->is_narrow };
 	enum mime_reason want = want_encoding(label, channel, scan);
 	bool has_8bit = scan != NULL && scan->has_8bit;
-	bool is_7bit = is_7bit_channel(label, channel);
+	bool is_7bit = mime_is_7bit_channel(label, channel);
 
 	assert(scan != NULL ||
 	       !(mime_plan_needs(label, channel) & MIME_NEEDS_SCAN));

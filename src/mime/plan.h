@@ -28,7 +28,8 @@
  *    never touched, header and body. "Content-Conversion: forced-qp" makes
  *    the channel a 7-bit one, unless it is 8-bit clean by the postmaster's
  *    word.
- *  * all else is sent as it is. Multiparts are not looked into.
+ *  * all else is sent as it is. Multiparts are not looked into here: what
+ *    becomes of their parts mime/treeplan.h says, which begins with this plan.
  */
 #ifndef MIME_PLAN_H
 #define MIME_PLAN_H
@@ -43,6 +44,8 @@ enum mime_mode {
 	MIME_QP,      /* made quoted-printable */
 	MIME_8BIT,    /* quoted-printable made 8bit */
 	MIME_UNKNOWN, /* made quoted-printable, and the MIME header is new */
+	MIME_BASE64,  /* made base64; a tree's plan alone asks for it */
+	MIME_PARTS,   /* part by part (mime/treeplan.h) */
 };
 
 /* Why. */
@@ -76,10 +79,22 @@ enum mime_reason {
 	MIME_NO_TYPE,	   /* decoding needs a Content-Type */
 	MIME_NO_RECEIVED,  /* and a first Received field that can tell */
 	MIME_UNFIT,	   /* decoded text could not be sent */
+	/* what mime/tree.h and mime/treeplan.h have to say besides */
+	MIME_HAS_BINARY,     /* done: binary, and the channel is not */
+	MIME_CHANNEL_BINARY, /* nothing to do: binary, and it takes that */
+	MIME_BAD_HEADER,   /* a part's header cannot be read, or is too large */
+	MIME_BAD_BOUNDARY, /* none, not RFC 2046's, or an outer one again */
+	MIME_NO_PARTS,	   /* a multipart in which no part begins */
+	MIME_TOO_DEEP,	   /* nested deeper than TREE_DEPTH_MAX */
+	MIME_TOO_MANY,	   /* more than TREE_PARTS_MAX parts */
+	MIME_MESSAGE,	   /* another message/... than a whole message */
+	MIME_BETWEEN,	   /* 8-bit text before or behind the parts */
+	MIME_PART_HEADER,  /* 8-bit text where encoded-words cannot be */
 	MIME_N_REASONS
 };
 
-/* A mode's word as the syslog tag cvt= has it: NONE, QP, 8BIT, UNKNOWN. */
+/* A mode's word as the syslog tag cvt= has it: NONE, QP, 8BIT, UNKNOWN, BASE64;
+ * MPQP for part by part. */
 const char *mime_mode_word(enum mime_mode mode);
 
 /* A reason's code word, lower case with hyphens: "channel-8bit", "dkim". */
@@ -111,6 +126,7 @@ void mime_label_read(struct mime_label *ret, struct slice header);
 struct mime_channel {
 	bool takes_8bit;      /* 8BITMIME is offered; sm: -8 or flag 8 */
 	bool is_8bit_clean;   /* take it for 8-bit, come what may: smtp -8 */
+	bool takes_binary;    /* BINARYMIME; for a tree's plan alone */
 	bool may_decode;      /* decode quoted-printable: -8, flag 9 */
 	bool is_narrow;	      /* encode blanks and TABs too: -Q */
 	bool keeps_headers;   /* -H, or the header goes out as SMTPUTF8 */
@@ -134,12 +150,23 @@ struct mime_plan {
 	bool edits_header;     /* any of what follows, or a new label */
 	bool converts_headers; /* RFC 2047 */
 	bool relabels_7bit;    /* 8bit to 7bit */
+	bool relabels_8bit;    /* of a multipart: anything to 8bit */
 	bool labels_ascii;     /* and the charset to US-ASCII */
 	bool sets_type;	       /* text/plain in `charset`; an old one goes */
 	bool adds_warning;     /* X-Warning */
 	struct slice charset;  /* of the body, with sets_type */
 	struct slice header_charset; /* for 8-bit headers that are not UTF-8 */
 };
+
+/* Is the channel, for this message, one of 7 bits? */
+bool mime_is_7bit_channel(const struct mime_label *label,
+			  const struct mime_channel *channel);
+
+/*
+ * Does no Content-Type, or text/plain, or "text" alone in mail without MIME
+ * header, say that the content is plain text?
+ */
+bool mime_label_is_plain(const struct mime_label *label);
 
 enum mime_needs { MIME_NEEDS_SCAN = 1, MIME_NEEDS_TRIAL = 2 };
 

@@ -228,7 +228,8 @@ static const char *encode_next(struct qp_encoder *e, const char *p,
 	}
 	put_held(e, false, out);
 	put_break(e, out);
-	is_risky = e->column == 0 && (*p == 'F' || *p == '.');
+	is_risky = e->column == 0 &&
+		   (*p == 'F' || *p == '.' || (*p == '-' && e->hides_dashes));
 	if (class == CODED || (class == BLANK && e->is_narrow) || is_risky)
 		return put_coded_run(e, p, end, out);
 	return put_run(e, p, end, out);
@@ -253,7 +254,7 @@ void qp_encode_end(struct qp_encoder *e, struct str *out)
 	str_reserve(out, PIECE_ROOM);
 	put_held(e, !e->had_cr, out);
 	out->p[out->len] = '\0';
-	qp_encode_begin(e, e->is_narrow);
+	e->column = 0;
 }
 
 /* ---- decoder: what it gives out ------------------------------------- */

@@ -9,11 +9,12 @@
  * are '=', bytes of 0x80 and above, control bytes but TAB, and the last blank
  * or TAB of a line; in narrow mode every blank and TAB. An 'F' or '.' at the
  * start of an output line is encoded, so that no line is a "From " line or a
- * dot. A line is broken with '=' before a byte that would stand behind column
- * 70, never within =XX: no line is longer than QP_LINE_MAX. Decoding gives
- * the input back, with LF for CR LF; if what it gives is fit to be sent (see
- * below), encoding that again gives the same output. Input without a last LF
- * gives output without one.
+ * dot; within a multipart the same is done to '-' (hides_dashes, set after
+ * qp_encode_begin()), so that no line is a delimiter. A line is broken with '='
+ * before a byte that would stand behind column 70, never within =XX: no line is
+ * longer than QP_LINE_MAX. Decoding gives the input back, with LF for CR LF; if
+ * what it gives is fit to be sent (see below), encoding that again gives the
+ * same output. Input without a last LF gives output without one.
  *
  * Decoder. =XX with hex digits in either case is a byte; '=' and blanks at the
  * end of a line join it to the next; any other '=' stays as it is. Blanks and
@@ -32,9 +33,10 @@ enum {
 
 struct qp_encoder {
 	bool is_narrow;
-	unsigned column; /* of the output line */
-	char blank;	 /* a blank or TAB that is held back, or 0 */
-	bool had_cr;	 /* so is a CR behind it */
+	bool hides_dashes; /* also encode a '-' at the start of a line */
+	unsigned column;   /* of the output line */
+	char blank;	   /* a blank or TAB that is held back, or 0 */
+	bool had_cr;	   /* so is a CR behind it */
 };
 
 /* Begins a text; is_narrow encodes every blank and TAB (option -Q). */

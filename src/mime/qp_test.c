@@ -640,6 +640,30 @@ static void test_output_ends_in_an_uncounted_nul(void **state)
 	str_done(&plain.out);
 }
 
+/* Within a multipart no line of the output may begin as a delimiter does. */
+static void test_dashes_are_hidden_if_asked_for(void **state)
+{
+	static const char in[] = "--b\n- x-\nF-\n";
+	struct qp_encoder e;
+	struct str out = STR_INIT;
+
+	(void)state;
+	qp_encode_begin(&e, false);
+	e.hides_dashes = true;
+	for (int i = 0; i < 2; i++) { /* it stays so for another text */
+		str_clear(&out);
+		qp_encode_push(&e, slice_of(in), &out);
+		qp_encode_end(&e, &out);
+		assert_slice_is(str_slice(&out), "=2D-b\n=2D x-\n=46-\n");
+	}
+	str_clear(&out);
+	qp_encode_begin(&e, false);
+	qp_encode_push(&e, slice_of(in), &out);
+	qp_encode_end(&e, &out);
+	assert_slice_is(str_slice(&out), "--b\n- x-\n=46-\n");
+	str_done(&out);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -666,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_random_codes_decode_alike_in_any_chunks),
 		cmocka_unit_test(test_foreign_programs_read_and_write_the_same),
 		cmocka_unit_test(test_output_ends_in_an_uncounted_nul),
+		cmocka_unit_test(test_dashes_are_hidden_if_asked_for),
 	};
 
 	return TEST_RUN(tests);

@@ -281,7 +281,9 @@ bool dns_is_in_hosts(struct dns_resolver *r, struct slice name,
 	struct dns_answer answer = { .name = name, .type = DNS_A };
 
 	if (r->o.source != NULL) {
-		answer = dns_ask(r, name, DNS_A, deadline, a);
+		/* Nobody wanted the answer: on_answer() does not see it. */
+		if (!answer_here(r, &answer, a))
+			ask_source(r, &answer, 1, deadline, a);
 		return answer.origin == DNS_FROM_HOSTS;
 	}
 	dns_file_refresh(&r->hosts, DNS_HOSTS_MAX);

@@ -199,7 +199,7 @@ void dns_ask_all(struct dns_resolver *r, struct dns_answer *answers, size_t n,
 /*
  * Does /etc/hosts list the name? Then its addresses come from there, whatever
  * the DNS says about the name. A source that was handed in is asked for an
- * address, and whether that came from there.
+ * address, and whether that came from there; on_answer() is not told.
  */
 bool dns_is_in_hosts(struct dns_resolver *r, struct slice name,
 		     int64_t deadline, struct arena *a);
@@ -218,6 +218,7 @@ const char *dns_verdict_word(enum dns_verdict verdict);
 const char *dns_status_word(enum dns_status status);
 const char *dns_origin_word(enum dns_origin origin);
 const char *dns_trust_word(enum dns_trust trust);
+const char *dns_mode_word(enum dns_mode mode);
 
 /* The same backwards, any case. False, leaving *ret alone, if unknown. */
 bool dns_verdict_read(struct slice word, enum dns_verdict *ret);

@@ -32,8 +32,8 @@ static void print_address(struct str *to, bool is_v6, const void *bytes)
 	str_adds(to, text);
 }
 
-static void print_record(struct str *to, enum dns_type type,
-			 const struct dns_record *r)
+void dns_record_print_one(struct str *to, enum dns_type type,
+			  const struct dns_record *r)
 {
 	switch (type) {
 	case DNS_A:
@@ -102,7 +102,7 @@ void dns_record_print(struct str *to, const struct dns_answer *answer)
 	print_chain(to, answer);
 	for (size_t i = 0; i < answer->n; i++) {
 		str_addc(to, ' ');
-		print_record(to, answer->type, &answer->records[i]);
+		dns_record_print_one(to, answer->type, &answer->records[i]);
 	}
 	if (answer->detail.len > 0) {
 		str_adds(to, " ; ");

@@ -31,6 +31,10 @@ enum {
 /* Adds the line of an answer, with a newline. */
 void dns_record_print(struct str *to, const struct dns_answer *answer);
 
+/* Adds one record of an answer of this type, as it stands in a line. */
+void dns_record_print_one(struct str *to, enum dns_type type,
+			  const struct dns_record *record);
+
 /*
  * Reads a line, with or without its newline; is_recorded is set. Returns 0, 1
  * for a comment or an empty line (*ret is left alone then), or -1.

@@ -88,6 +88,11 @@ const char *dns_trust_word(enum dns_trust trust)
 	return word_of(trusts, COUNT(trusts), (int)trust);
 }
 
+const char *dns_mode_word(enum dns_mode mode)
+{
+	return word_of(modes, COUNT(modes), (int)mode);
+}
+
 bool dns_verdict_read(struct slice word, enum dns_verdict *ret)
 {
 	const struct keyword *k = keyword_find(verdicts, COUNT(verdicts), word);

@@ -357,6 +357,12 @@ enum race_result race_next(struct race *r, struct conn **ret_conn,
 	return RACE_OVER;
 }
 
+void race_extend(struct race *r, int64_t ms)
+{
+	if (r->o.deadline <= INT64_MAX - ms)
+		r->o.deadline += ms;
+}
+
 int race_failure(const struct race *r, struct err *err)
 {
 	if (r->failure != 0 && err != NULL)

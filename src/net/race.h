@@ -85,6 +85,12 @@ MUST_USE enum race_result race_next(struct race *r, struct conn **ret_conn,
 				    size_t *ret_index);
 
 /*
+ * Puts the end of it all off by so many milliseconds: those in which a winner
+ * was found to be of no use.
+ */
+void race_extend(struct race *r, int64_t ms);
+
+/*
  * The last address that failed: a value of a dial that failed, and *err is
  * filled; 0 if none has.
  */

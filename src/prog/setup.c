@@ -18,7 +18,8 @@
 /* Set by our own scheduler, whose liveness test is the byte lock. */
 #define OUR_SCHEDULER "ZPOST_SCHEDULER"
 
-enum { FDS_WANTED = 256 };
+/* Files: at least, of each job, and beside those of the jobs. */
+enum { FDS_LEAST = 256, FDS_OF_JOB = 3, FDS_SPARE = 32 };
 
 struct zenv *setup_zenv(struct arena *a)
 {
@@ -45,21 +46,24 @@ static int64_t wall_time(void)
 	return (int64_t)time(NULL);
 }
 
-static void raise_fd_limit(void)
+static void raise_fd_limit(unsigned n_jobs)
 {
+	rlim_t wanted = (rlim_t)n_jobs * FDS_OF_JOB + FDS_SPARE;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	    limit.rlim_cur >= FDS_WANTED)
+	if (wanted < FDS_LEAST)
+		wanted = FDS_LEAST;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
-	limit.rlim_cur = FDS_WANTED;
+	limit.rlim_cur = wanted;
 	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_line(LOG_LEVEL_WARNING, "limit of open files stays low");
 }
 
-struct agent_options setup_agent(const char *program, struct arena *a)
+struct agent_options setup_agent(const char *program, unsigned n_jobs,
+				 struct arena *a)
 {
 	struct agent_options o = {
 		.program = program,
@@ -70,7 +74,7 @@ struct agent_options setup_agent(const char *program, struct arena *a)
 	};
 
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would hide exit codes */
-	raise_fd_limit();
+	raise_fd_limit(n_jobs);
 	agent_catch_signals();
 	o.ta_id = arena_printf(a, "%s[%ld]", program, (long)o.pid);
 	if (slot_pid_choose(o.pid, getppid(), getenv(OUR_SCHEDULER) != NULL,

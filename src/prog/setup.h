@@ -26,10 +26,12 @@ struct zenv *setup_zenv(struct arena *a);
 /*
  * Fills what every agent needs: descriptors 0 and 1, pids, clock, and the
  * ta-id "PROGRAM[PID]" (in a). Raises the soft limit of open files, which the
- * scheduler keeps low, and catches signals. Exits with EX_TEMPFAIL, naming
+ * scheduler keeps low, to what n_jobs jobs at once may want, as far as the
+ * hard limit lets it, and catches signals. Exits with EX_TEMPFAIL, naming
  * kernel.pid_max, if no pid fits the lock slots under a foreign scheduler.
  */
-struct agent_options setup_agent(const char *program, struct arena *a);
+struct agent_options setup_agent(const char *program, unsigned n_jobs,
+				 struct arena *a);
 
 /*
  * Sends a line for each final report to the syslog daemon that listens at

@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 	o.host_name = uname(&machine) == 0 ? machine.nodename : "localhost";
 	if (smta_setup(&o, arena, &mailer, &err) < 0)
 		fail(EX_OSFILE, err.text);
-	ao = setup_agent(o.program, arena);
+	ao = setup_agent(o.program, 1, arena);
 	ao.ta_id = slice_of(NULL); /* sm has never told it */
 	ao.sync_always = o.sync_always;
 	syslog = setup_syslog(&ao, o.zenv, o.syslog_path, false);

@@ -2,6 +2,7 @@
  * smtp.c - the SMTP and LMTP agent: options in, smtpta_run(), exit status.
  */
 #include "base/keyword.h"
+#include "explain/explain.h"
 #include "prog/setup.h"
 #include "smtp/path.h"
 #include "smtpta/dial.h"
@@ -16,13 +17,18 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define LETTERS "1678c:dDEF:h:Hl:L:MO:p:PrsT:vVw:WxXZ:"
+
 static _Noreturn void usage(void)
 {
-	fputs("# usage: smtp [-178dDEHMPrsvVxX] [-c channel] [-F destination]\n"
-	      "#             [-h heloname] [-l logfile] [-L localidentity]\n"
-	      "#             [-O key[=value]] [-p port] [-T timeout]\n"
-	      "#             [-w sockbufsize] [-Z ignored] [host]\n",
-	      stderr);
+	fputs(
+	    "# usage: smtp [-1678dDEHMPrsvVWxX] [-c channel] [-F destination]\n"
+	    "#             [-h heloname] [-l logfile] [-L localidentity]\n"
+	    "#             [-O key[=value]] [-p port] [-T timeout]\n"
+	    "#             [-w sockbufsize] [-Z ignored] [host]\n"
+	    "#        smtp --explain [-json] [--connect] [--offline file]\n"
+	    "#             [--record file] [option...] user@domain | host\n",
+	    stderr);
 	exit(EX_USAGE);
 }
 
@@ -54,17 +60,34 @@ static void set_helo_name(struct smtpta_options *o, const char *value)
 		usage_error("-h: expected a domain or an address literal");
 }
 
+/* An empty word, perhaps of a variable that is not set, is not meant. */
+static void set_channel(struct smtpta_options *o, const char *value)
+{
+	o->channel = slice_of(value);
+	if (o->channel.len == 0)
+		usage_error("-c: expected a channel");
+}
+
+static void set_forced(struct smtpta_options *o, const char *value)
+{
+	o->forced = slice_of(value);
+	if (o->forced.len == 0)
+		usage_error("-F: expected a destination");
+}
+
 /* Letters that only say yes. */
 static const struct {
 	char letter;
 	size_t member; /* of struct smtpta_options, a bool */
 } flag_rows[] = {
 	{ '1', offsetof(struct smtpta_options, one_per_connection) },
+	{ '6', offsetof(struct smtpta_options, v6_first) },
 	{ 'D', offsetof(struct smtpta_options, connect_test) },
 	{ 'E', offsetof(struct smtpta_options, esmtp_if_greeted) },
 	{ 'H', offsetof(struct smtpta_options, keep_headers) },
 	{ 'M', offsetof(struct smtpta_options, is_lmtp) },
 	{ 'P', offsetof(struct smtpta_options, no_pipelining) },
+	{ 'W', offsetof(struct smtpta_options, check_wks) },
 	{ 'x', offsetof(struct smtpta_options, no_mx) },
 	{ 'X', offsetof(struct smtpta_options, allow_local) },
 };
@@ -112,13 +135,13 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 		smtpta_options_bits(o, (char)letter);
 		break;
 	case 'c':
-		o->channel = slice_of(value);
+		set_channel(o, value);
 		break;
 	case 'd':
 		o->debug++;
 		break;
 	case 'F':
-		o->forced = slice_of(value);
+		set_forced(o, value);
 		break;
 	case 'h':
 		set_helo_name(o, value);
@@ -151,8 +174,7 @@ static void read_options(int argc, char **argv, struct smtpta_options *o)
 	int letter;
 
 	opterr = 0; /* usage() says it with the "# " that logs want */
-	while ((letter = getopt(argc, argv,
-				"178c:dDEF:h:Hl:L:MO:p:PrsT:vVw:xXZ:")) != -1) {
+	while ((letter = getopt(argc, argv, LETTERS)) != -1) {
 		if (letter == 'V') {
 			fputs("smtp (Zpost) " ZPOST_VERSION "\n", stderr);
 			exit(EX_OK);
@@ -165,20 +187,56 @@ static void read_options(int argc, char **argv, struct smtpta_options *o)
 		usage_error(err.text);
 }
 
+static const struct {
+	const char *name;
+	int (*read)(struct smtpta_options *o, struct slice value,
+		    struct err *err);
+} variable_rows[] = {
+	{ "BINDADDR", smtpta_options_bindaddr },
+	{ "DNSANCHOR", smtpta_options_dns_anchor },
+	{ "DNSMODE", smtpta_options_dns_mode },
+	{ "DNSSERVERS", smtpta_options_dns_servers },
+	{ "MAILVAR", smtpta_options_mailvar },
+	{ "SELFADDRESSES", smtpta_options_self },
+};
+
 /*
- * Mail that left from an address other than the one that was meant could be
- * refused for good; it rather waits for the file to be mended.
+ * Mail that left from another address than was meant, or went to the wrong
+ * host, could be refused for good; it rather waits for the file to be mended.
  */
-static void read_bindaddr(const struct zenv *zenv, struct smtpta_options *o)
+static void read_variables(const struct zenv *zenv, struct smtpta_options *o)
 {
 	struct slice value;
 	struct err err;
 
-	if (!zenv_get(zenv, "BINDADDR", &value) ||
-	    smtpta_options_bindaddr(o, value, &err) == 0)
-		return;
-	fprintf(stderr, "# smtp: %s\n", err.text);
-	exit(EX_CONFIG);
+	for (size_t i = 0; i < COUNT(variable_rows); i++) {
+		if (!zenv_get(zenv, variable_rows[i].name, &value) ||
+		    variable_rows[i].read(o, value, &err) == 0)
+			continue;
+		fprintf(stderr, "# smtp: %s\n", err.text);
+		exit(EX_CONFIG);
+	}
+}
+
+/* By chance, each number as likely as any other. */
+static size_t choose(void *context, size_t n)
+{
+	(void)context;
+	return arc4random_uniform((uint32_t)n);
+}
+
+/* --explain: the way of the mail, and no mail. */
+static int explain(const struct smtpta_options *o,
+		   const struct explain_request *request)
+{
+	struct err err;
+	int status;
+
+	agent_catch_signals();
+	status = explain_run(o, request, STDOUT_FILENO, &err);
+	if (err.text[0] != '\0')
+		fprintf(stderr, "# smtp: %s\n", err.text);
+	return status;
 }
 
 static void say_to_stderr(const char *line)
@@ -186,28 +244,50 @@ static void say_to_stderr(const char *line)
 	fprintf(stderr, "%s\n", line);
 }
 
+/* -D */
+static void test_connection(const struct smtpta_options *o, struct slice host)
+{
+	struct dns_resolver *r = dns_new(&o->dns);
+
+	dial_try_host(o, r, host, say_to_stderr);
+	dns_free(r);
+}
+
 int main(int argc, char **argv)
 {
 	struct smtpta_options o = smtpta_options_default();
+	struct explain_request request;
 	struct agent_options ao;
 	struct syslog *syslog;
 	struct agent *agent;
 	struct arena *arena;
 	struct zenv *zenv;
+	struct err err;
 	int status;
 
-	setproctitle_init(argc, argv, environ); /* moves what argv holds */
 	setup_descriptors();
+	if (explain_take_args(&argc, argv, LETTERS, &request, &err) < 0)
+		usage_error(err.text);
+	setproctitle_init(argc, argv, environ); /* moves what argv holds */
 	read_options(argc, argv, &o);
+	if (request.is_wanted && (optind >= argc || *argv[optind] == '\0'))
+		usage_error("--explain: expected user@domain or a host");
 	arena = arena_new();
 	zenv = setup_zenv(arena);
-	read_bindaddr(zenv, &o);
+	read_variables(zenv, &o);
+	o.choose = choose;
+	if (request.is_wanted) {
+		request.subject = slice_of(argv[optind]);
+		status = explain(&o, &request);
+		arena_free(arena);
+		return status;
+	}
 	if (o.connect_test && o.debug == 0 && optind < argc) {
-		dial_try_host(&o, slice_of(argv[optind]), say_to_stderr);
+		test_connection(&o, slice_of(argv[optind]));
 		arena_free(arena);
 		return EX_OK;
 	}
-	ao = setup_agent("smtp", arena);
+	ao = setup_agent("smtp", o.window, arena);
 	syslog = setup_syslog(&ao, zenv, o.syslog_path, true);
 	ao.sync_always = o.sync_always;
 	ao.has_channel = true;

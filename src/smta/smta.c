@@ -199,7 +199,7 @@ static void do_job(struct deliver *d, const struct jobline *line,
 	if (verdict == AGENT_UNKNOWN_FORMAT)
 		agent_stop(d->agent);
 	agent_job_close(d->agent, &job);
-	if (verdict != AGENT_OPENED)
+	if (verdict == AGENT_RESYNC || verdict == AGENT_UNKNOWN_FORMAT)
 		agent_resync(d->agent, line->name);
 	d->job = NULL;
 }
@@ -222,6 +222,8 @@ int smta_run(struct agent *agent, const struct smta_options *o,
 		}
 		if (line.kind == JOBLINE_JOB)
 			do_job(&d, &line, &host);
+		if (line.kind == JOBLINE_TOO_LONG)
+			agent_comment(agent, JOBLINE_WARNING, JOBLINE_MAX);
 		if (line.kind != JOBLINE_STOP)
 			agent_hungry(agent);
 	}

@@ -301,12 +301,14 @@ static void on_reply(struct smtp_engine *e, const struct reply *r)
 			  "remote closes the connection (421)");
 		return;
 	}
-	if (--c->replies > 0)
-		return;
-	TAILQ_REMOVE(&e->waiting, c, link);
-	engine_command_drop(e, c);
-	if (t != NULL)
-		engine_finish(e, t);
+	if (--c->replies == 0) {
+		TAILQ_REMOVE(&e->waiting, c, link);
+		engine_command_drop(e, c);
+		if (t != NULL)
+			engine_finish(e, t);
+	}
+	if (e->parting_reason != NULL && !smtp_has_unanswered_end(e))
+		smtp_lost(e, e->parting_reason, e->parting_why);
 }
 
 void smtp_input(struct smtp_engine *e, struct slice bytes)
@@ -381,7 +383,8 @@ const struct caps *smtp_caps(const struct smtp_engine *e)
 bool smtp_has_room(const struct smtp_engine *e)
 {
 	return e->state <= ENGINE_READY && TAILQ_EMPTY(&e->queued) &&
-	       e->n_active < e->config.window && !smtp_is_used_up(e);
+	       e->n_active < e->config.window && !smtp_is_used_up(e) &&
+	       e->parting_reason == NULL;
 }
 
 uint64_t smtp_replies_heard(const struct smtp_engine *e)
@@ -403,6 +406,11 @@ bool smtp_has_unanswered_end(const struct smtp_engine *e)
 		    p->n_open > 0)
 			return true;
 	return false;
+}
+
+bool smtp_is_out_of_step(const struct smtp_engine *e)
+{
+	return e->parting_reason != NULL;
 }
 
 void smtp_probe(struct smtp_engine *e)

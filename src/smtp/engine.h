@@ -147,15 +147,16 @@ enum smtp_event_kind {
  *	or addresses relied on an extension that was lost since it was added.
  * "chunking-refused" (RETURNED)
  *	BDAT is not known after all; the next goes with DATA.
- * "mail-limit" (RETURNED, not begun)
- *	The server's MAILMAX is used up: another connection. See
- *	smtp_is_used_up().
+ * "mail-limit" (RETURNED)
+ *	The server takes no more messages here: another connection. See
+ *	smtp_is_used_up(). Begun only if its MAIL was what the server said so
+ *	to.
  * "deliver-by-expired" (RETURNED, not begun)
  *	The deadline has passed and the mode is R: it must not be sent.
  * "message-unreadable", "connection-given-up" (RETURNED)
  *	See smtp_body_failed().
  * "outcome-unknown", "mail-out-of-sequence" (RCPT)
- *	No window with this peer any more.
+ *	No window with this peer any more; see also smtp_is_out_of_step().
  */
 struct smtp_event {
 	enum smtp_event_kind kind;
@@ -205,7 +206,17 @@ void smtp_input(struct smtp_engine *e, struct slice bytes);
 /*
  * The connection is gone, or its state is unknown (timeout, error, end of
  * file, a local reason): why says so in a few words. Unanswered ends of data
- * become FATE_DEFERRED_BACK, everything else is RETURNED; then CLOSED.
+ * become FATE_DEFERRED_BACK, "outcome-unknown"; everything else is RETURNED;
+ * then CLOSED.
+ *
+ * The engine itself ends the connection
+ *  - with 421, behind which a server takes nothing (RFC 5321 3.8): messages
+ *    behind it are RETURNED, even if their ends were sent;
+ *  - with a reply that means nothing, at once: what follows it may belong to
+ *    anything; so too when RSET or MAIL of a server goes wrong that did not
+ *    know BDAT and may read content as commands;
+ *  - when a server is out of step, as soon as every end of data that was sent
+ *    is answered: see smtp_is_out_of_step().
  */
 void smtp_lost(struct smtp_engine *e, const char *reason, const char *why);
 
@@ -267,7 +278,8 @@ uint64_t smtp_replies_heard(const struct smtp_engine *e);
 bool smtp_is_busy(const struct smtp_engine *e);
 
 /*
- * Has the server's MAILMAX (RFC 9422) been used up? Then nothing more is
+ * Has the server's MAILMAX (RFC 9422) been used up, or did it answer 452 (plain
+ * or with x.5.3) to MAIL although it had taken a message? Then nothing more is
  * begun: what is queued or added comes back with the reason "mail-limit", and
  * once nothing is under way the session is to be ended with smtp_quit().
  */
@@ -282,6 +294,21 @@ bool smtp_is_used_up(const struct smtp_engine *e);
  * the connection is closed: what was true when it was lost.
  */
 unsigned smtp_suspects(const struct smtp_engine *e);
+
+/*
+ * Did the server refuse RSET, answer 503 to MAIL, or take content behind a
+ * MAIL that it had refused? It may then be in a transaction that we do not
+ * know of, with another sender. Nothing more is said to it; each message
+ * whose end was sent is judged by the answers to its own commands:
+ *  - MAIL accepted: as ever, since that ends any other transaction;
+ *  - MAIL refused, and recipient or content too: by that refusal;
+ *  - MAIL refused, recipient and content accepted: it may have been delivered
+ *    under the sender of another message. Outcome unknown: neither delivered
+ *    nor to be sent again at once.
+ * What was not sent whole is RETURNED. No window with this peer any more; so
+ * ask this when CLOSED came.
+ */
+bool smtp_is_out_of_step(const struct smtp_engine *e);
 
 /* Is an end of data sent and unanswered? */
 bool smtp_has_unanswered_end(const struct smtp_engine *e);

@@ -4,7 +4,7 @@
  *
  * Each transaction ends once: DONE when each of its recipients has ended,
  * else RETURNED with why. An end of data that was sent and not answered is an
- * unknown outcome for every recipient still open.
+ * unknown outcome for every recipient still open (may_be_taken).
  */
 #include "smtp/engine_internal.h"
 
@@ -25,20 +25,43 @@ void engine_return(struct smtp_engine *e, struct smtp_progress *p,
 
 /* ---- the end ----------------------------------------------------------- */
 
+/*
+ * May recipient i have got the message, although no answer says so? Only if
+ * its end was sent. A server that leaves with 421 takes nothing that comes
+ * behind that (RFC 5321 3.8); but LMTP's other mailboxes, whose answers were
+ * to follow on the same end, may have got it. Behind a refused MAIL those may
+ * that were accepted all the same, and, if the server was astray, those that
+ * were not answered.
+ */
+static bool may_be_taken(const struct smtp_engine *e,
+			 const struct smtp_progress *p, size_t i)
+{
+	const struct rcpt_progress *rcpt = &p->rcpts[i];
+
+	if (!p->is_end_queued || e->sent_total < p->end_at)
+		return false;
+	if (e->is_dismissed && !p->is_end_answered)
+		return false;
+	if (p->is_mail_refused)
+		return rcpt->is_taken_anyway ||
+		       (p->is_stray && rcpt->reply.len == 0);
+	return p->returned == NULL;
+}
+
 static void lose_transaction(struct smtp_engine *e, struct smtp_progress *p,
 			     const char *reason, const char *why)
 {
-	bool is_end_sent = p->is_end_queued && e->sent_total >= p->end_at &&
-			   p->returned == NULL;
-
 	engine_trace_loss(e, p->t, reason, why);
-	if (is_end_sent)
-		for (size_t i = 0; i < p->t->n_rcpts; i++)
-			if (p->rcpts[i].state != RCPT_ENDED)
-				engine_end_rcpt(e, p->t, i,
-						engine_lost_diag(p->t, i, true,
-								 reason, why),
-						0);
+	for (size_t i = 0; i < p->t->n_rcpts; i++) {
+		const struct diag *d = p->rcpts[i].verdict;
+
+		if (p->rcpts[i].state == RCPT_ENDED)
+			continue;
+		if (may_be_taken(e, p, i))
+			d = engine_lost_diag(p->t, i, true, reason, why);
+		if (d != NULL)
+			engine_end_rcpt(e, p->t, i, d, 0);
+	}
 	if (p->n_open == 0)
 		engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_DONE,
 						    .transaction = p->t });
@@ -76,6 +99,45 @@ static void give_back(struct smtp_engine *e, const char *reason,
 	}
 	e->n_active = 0;
 	engine_return_queued(e, reason, why);
+}
+
+void engine_end_refused(struct smtp_engine *e, struct smtp_transaction *t,
+			bool is_taken)
+{
+	static const char why[] = "remote refused MAIL and took the content";
+
+	for (size_t i = 0; i < t->n_rcpts; i++) {
+		const struct rcpt_progress *rcpt = &t->progress->rcpts[i];
+		const struct diag *d = rcpt->verdict;
+
+		if (rcpt->state == RCPT_ENDED)
+			continue;
+		if (is_taken && rcpt->is_taken_anyway)
+			d = engine_lost_diag(t, i, true, "protocol-error", why);
+		if (d != NULL)
+			engine_end_rcpt(e, t, i, d, 0);
+	}
+}
+
+void engine_part(struct smtp_engine *e, const char *reason, const char *why)
+{
+	struct command *c;
+
+	if (e->parting_reason != NULL)
+		return;
+	if (e->is_bdat_unknown) {
+		smtp_lost(e, reason, why);
+		return;
+	}
+	e->parting_reason = reason;
+	e->parting_why = why;
+	smtp_drain(e);
+	str_cut(&e->out, e->out_taken);
+	while ((c = TAILQ_LAST(&e->waiting, command_list)) != NULL &&
+	       c->end > e->sent_total) {
+		TAILQ_REMOVE(&e->waiting, c, link);
+		engine_command_drop(e, c);
+	}
 }
 
 /* The session cannot be opened: by a reply, or by losing the connection. */
@@ -138,7 +200,7 @@ static unsigned suspects_now(const struct smtp_engine *e)
 	const struct command *first = TAILQ_FIRST(&e->waiting);
 	unsigned set = 0;
 
-	if (first == NULL || e->is_dismissed)
+	if (first == NULL || e->is_dismissed || e->parting_reason != NULL)
 		return 0;
 	if (first->kind == CMD_BDAT)
 		set |= SMTP_EXT_CHUNKING;

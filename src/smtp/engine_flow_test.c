@@ -325,6 +325,136 @@ static void test_quit_returns_what_is_not_begun(void **state)
 	arena_free(a);
 }
 
+/* Behind a rest RSET leads the group; once, and not in an empty session. */
+static void test_probe_is_a_reset_before_the_next_mail(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct arena *a = arena_new();
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction first = { .rcpts = &rcpt,
+					  .n_rcpts = 1,
+					  .arena = a },
+				second = first;
+	struct smtp_engine *e =
+	    ready(&config, SLICE("250-hello\r\n250 PIPELINING\r\n"));
+
+	(void)state;
+	smtp_probe(e);
+	assert_slice_is(smtp_output(e), "");
+	smtp_add(e, &first);
+	smtp_add(e, &second);
+	assert_slice_is(smtp_output(e),
+			"RSET\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\n"
+			"DATA\r\n");
+	say(e, SLICE("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"));
+	str_adds(smtp_body_sink(e), "x\r\n");
+	smtp_body_filled(e, true);
+	say(e, SLICE("250 taken\r\n"));
+	assert_slice_is(smtp_output(e),
+			"MAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n");
+	smtp_free(e);
+	arena_free(a);
+}
+
+/* A session that died at rest: nothing was sent that could be unknown. */
+static void test_probe_that_hears_421_gives_the_message_back(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me") };
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction t = { .rcpts = &rcpt,
+				      .n_rcpts = 1,
+				      .arena = arena_new() };
+	struct smtp_engine *e = ready(
+	    &config, SLICE("250-hello\r\n250-PIPELINING\r\n250 CHUNKING\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	smtp_probe(e);
+	smtp_add(e, &t);
+	str_adds(smtp_body_sink(e), "x\r\n");
+	smtp_body_filled(e, true);
+	smtp_sent(e, smtp_output(e).len);
+	assert_true(smtp_has_unanswered_end(e));
+	smtp_input(e, SLICE("421 idle too long\r\n"));
+	assert_false(smtp_is_out_of_step(e));
+	event = next_event(e);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_string_equal(event.diag->reason, "closed-by-peer");
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_CLOSED);
+	smtp_free(e);
+	arena_free(t.arena);
+}
+
+/* Adds a message to a server that takes BDAT; its content is short. */
+static void add_chunked(struct smtp_engine *e, struct smtp_transaction *t)
+{
+	smtp_add(e, t);
+	assert_ptr_equal(smtp_body_owner(e), t);
+	str_adds(smtp_body_sink(e), "x\r\n");
+	smtp_body_filled(e, true);
+}
+
+/*
+ * Out of step, nothing more is said: what the socket did not take is not sent,
+ * be it in the middle of a chunk, and goes elsewhere; what it took is heard
+ * out. Nothing is added to such a session either.
+ */
+static void test_out_of_step_the_rest_stays_unsent(void **state)
+{
+	const struct smtp_config config = { .helo_name = SLICE("me"),
+					    .window = 5 };
+	struct arena *a = arena_new();
+	struct smtp_rcpt rcpt = { .path = SLICE("b@y.example") };
+	struct smtp_transaction first = { .rcpts = &rcpt,
+					  .n_rcpts = 1,
+					  .arena = a },
+				second = first, third = first, late = first;
+	struct smtp_engine *e = ready(
+	    &config, SLICE("250-hello\r\n250-PIPELINING\r\n250 CHUNKING\r\n"));
+	struct smtp_event event;
+
+	(void)state;
+	add_chunked(e, &first);
+	say(e, SLICE("250 ok\r\n250 ok\r\n250 taken\r\n"));
+	smtp_probe(e);
+	add_chunked(e, &first);
+	add_chunked(e, &second);
+	smtp_sent(e, smtp_output(e).len);
+	add_chunked(e, &third);
+	smtp_sent(e, smtp_output(e).len - 2);
+	smtp_input(e, SLICE("500 RSET?\r\n"));
+	assert_true(smtp_is_out_of_step(e));
+	assert_false(smtp_has_room(e));
+	assert_int_equal(smtp_output(e).len, 0);
+	assert_int_equal(smtp_wants(e), SMTP_WANTS_READ);
+	smtp_add(e, &late);
+	smtp_quit(e);
+	assert_int_equal(smtp_wants(e), SMTP_WANTS_READ);
+	smtp_input(e, SLICE("250 ok\r\n250 ok\r\n250 taken\r\n"
+			    "250 reset\r\n250 ok\r\n550 no\r\n"));
+	event = next_event(e);
+	assert_ptr_equal(event.transaction, &late);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_false(event.was_begun);
+	event = next_event(e);
+	assert_ptr_equal(event.transaction, &first);
+	assert_int_equal(event.diag->fate, FATE_RELAYED);
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_DONE);
+	event = next_event(e);
+	assert_ptr_equal(event.transaction, &second);
+	assert_int_equal(event.diag->fate, FATE_FAILED);
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_DONE);
+	event = next_event(e);
+	assert_ptr_equal(event.transaction, &third);
+	assert_int_equal(event.kind, SMTP_EVENT_RETURNED);
+	assert_true(event.was_begun);
+	assert_string_equal(event.diag->reason, "rset-refused");
+	assert_int_equal(next_event(e).kind, SMTP_EVENT_CLOSED);
+	assert_int_equal(smtp_suspects(e), 0);
+	smtp_free(e);
+	arena_free(a);
+}
+
 /* Told to be unsent, it must not leave after all. */
 static void test_lost_connection_has_no_output(void **state)
 {
@@ -337,6 +467,47 @@ static void test_lost_connection_has_no_output(void **state)
 	smtp_lost(e, "timeout", "timeout");
 	assert_int_equal(smtp_output(e).len, 0);
 	smtp_free(e);
+}
+
+/* The report of a session that was not opened names what was refused. */
+static void test_refused_hello_is_named(void **state)
+{
+	static const struct {
+		bool no_esmtp, is_lmtp;
+		const char *replies, *want;
+	} rows[] = {
+		{ false, false, "220 hi\r\n450 no\r\n",
+		  "\r<<- EHLO\r->> 450 no" },
+		{ false, false, "220 hi\r\n500 what\r\n550 no\r\n",
+		  "\r<<- HELO\r->> 550 no" },
+		{ true, false, "220 hi\r\n550 no\r\n",
+		  "\r<<- HELO\r->> 550 no" },
+		{ false, true, "220 hi\r\n550 no\r\n",
+		  "\r<<- LHLO\r->> 550 no" },
+		{ true, false, "554 no\r\n", "\r<<- (connecting)\r->> 554 no" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct smtp_config config = {
+			.helo_name = SLICE("me"),
+			.no_esmtp = rows[i].no_esmtp,
+			.is_lmtp = rows[i].is_lmtp,
+		};
+		struct smtp_engine *e = smtp_new(&config);
+		struct slice replies = slice_of(rows[i].replies), line;
+		struct smtp_event event;
+
+		while (slice_cut(&replies, '\n', &line)) {
+			smtp_sent(e, smtp_output(e).len);
+			smtp_input(e, line);
+			smtp_input(e, SLICE("\n"));
+		}
+		assert_true(smtp_event(e, &event));
+		assert_int_equal(event.kind, SMTP_EVENT_FAILED);
+		assert_slice_is(event.diag->text, rows[i].want);
+		smtp_free(e);
+	}
 }
 
 int main(void)
@@ -352,7 +523,12 @@ int main(void)
 		cmocka_unit_test(test_later_chunks_do_not_fail_what_comes_back),
 		cmocka_unit_test(test_dsn_handed_over_is_what_was_said_then),
 		cmocka_unit_test(test_quit_returns_what_is_not_begun),
+		cmocka_unit_test(test_probe_is_a_reset_before_the_next_mail),
+		cmocka_unit_test(
+		    test_probe_that_hears_421_gives_the_message_back),
+		cmocka_unit_test(test_out_of_step_the_rest_stays_unsent),
 		cmocka_unit_test(test_lost_connection_has_no_output),
+		cmocka_unit_test(test_refused_hello_is_named),
 	};
 
 	return TEST_RUN(tests);

@@ -6,7 +6,8 @@
  * it. Invariants: each recipient ends exactly once, and each message; nothing
  * follows CLOSED; nothing goes round in circles; what is written are
  * well-formed commands and content, in which nothing is said that was to be
- * left alone; content is claimed as accepted only if it was written.
+ * left alone; content is claimed as accepted only if it was written; what is
+ * in the output is taken back only from a server that is out of step.
  */
 #include "base/fuzz.h"
 #include "base/keyword.h"
@@ -24,7 +25,8 @@ struct message {
 	size_t n_rcpts;
 	int ended[RCPTS], over;
 	unsigned tries;
-	bool is_given_up, is_to_go, is_end_given, is_end_written;
+	bool is_given_up, is_to_go, is_end_given;
+	uint64_t end_at; /* bytes written before its end, at least */
 };
 
 struct run {
@@ -34,7 +36,10 @@ struct run {
 	struct message messages[MESSAGES];
 	int64_t now;
 	bool is_long; /* content: more than one chunk */
+	bool is_slow; /* the socket: something always stays unsent */
 	bool is_closed;
+	uint64_t sent;
+	size_t checked;	     /* bytes of the output that were looked at */
 	uint64_t chunk_left; /* of a BDAT in the output */
 };
 
@@ -50,7 +55,7 @@ static void add(struct run *r, struct message *m)
 	m->is_to_go = false;
 	FUZZ_CHECK(++m->tries <= TRIES_MAX);
 	m->t.n_rcpts = 0;
-	m->is_end_given = m->is_end_written = false;
+	m->is_end_given = false;
 	for (size_t k = 0; k < m->n_rcpts; k++) {
 		if (m->ended[k] > 0)
 			continue;
@@ -75,7 +80,8 @@ static bool is_possible(const struct run *r, const struct smtp_transaction *t)
 	       (!t->by.is_set || t->by.mode != 'R' || caps->deliverby);
 }
 
-static void on_rcpt(struct message *m, const struct smtp_event *ev)
+static void on_rcpt(const struct run *r, struct message *m,
+		    const struct smtp_event *ev)
 {
 	FUZZ_CHECK(ev->diag != NULL && ev->diag->reason != NULL);
 	FUZZ_CHECK(ev->rcpt < m->t.n_rcpts);
@@ -83,7 +89,7 @@ static void on_rcpt(struct message *m, const struct smtp_event *ev)
 		return;
 	FUZZ_CHECK(++m->ended[m->which[ev->rcpt]] == 1);
 	if (fate_is_success(ev->diag->fate))
-		FUZZ_CHECK(m->is_end_written);
+		FUZZ_CHECK(m->is_end_given && r->sent >= m->end_at);
 }
 
 static void on_over(struct run *r, struct message *m,
@@ -115,7 +121,7 @@ static void take_events(struct run *r)
 		FUZZ_CHECK((caps_set(smtp_caps(r->engine)) & ev.extensions) ==
 			   0);
 		if (ev.kind == SMTP_EVENT_RCPT)
-			on_rcpt(m, &ev);
+			on_rcpt(r, m, &ev);
 		else if (ev.kind == SMTP_EVENT_DONE ||
 			 ev.kind == SMTP_EVENT_RETURNED)
 			on_over(r, m, &ev);
@@ -200,9 +206,30 @@ static void give_body(struct run *r)
 		if (smtp_body_owner(r->engine) != t)
 			return; /* a chunk waits for an answer */
 	}
+	m->end_at = r->sent + smtp_output(r->engine).len;
 	str_add(smtp_body_sink(r->engine), SLICE("x\r\n..\r\n"));
 	smtp_body_filled(r->engine, true);
 	m->is_end_given = true;
+	if (!r->is_slow) /* then all of it goes at once */
+		m->end_at = r->sent + smtp_output(r->engine).len;
+}
+
+/* Looks at what is new in the output, and sends of it what the socket takes. */
+static void write_output(struct run *r)
+{
+	struct slice out = smtp_output(r->engine);
+	size_t n = r->is_slow ? out.len - out.len / 4 : out.len;
+
+	if (out.len < r->checked) {
+		FUZZ_CHECK(out.len == 0);
+		FUZZ_CHECK(r->is_closed || smtp_is_out_of_step(r->engine));
+		r->checked = 0;
+		return;
+	}
+	check_output(r, slice_from(out, r->checked));
+	smtp_sent(r->engine, n);
+	r->sent += n;
+	r->checked = out.len - n;
 }
 
 static void pump(struct run *r)
@@ -215,15 +242,7 @@ static void pump(struct run *r)
 	}
 	while ((smtp_wants(r->engine) & SMTP_WANTS_BODY) != 0)
 		give_body(r);
-	if ((smtp_wants(r->engine) & SMTP_WANTS_WRITE) != 0) {
-		struct slice out = smtp_output(r->engine);
-
-		check_output(r, out);
-		for (size_t i = 0; i < MESSAGES; i++)
-			r->messages[i].is_end_written =
-			    r->messages[i].is_end_given;
-		smtp_sent(r->engine, out.len);
-	}
+	write_output(r);
 	take_events(r);
 }
 
@@ -274,6 +293,7 @@ static void begin(struct run *r, const uint8_t *head)
 		.wall_time_context = r,
 	};
 	r->is_long = (flags & 32) != 0;
+	r->is_slow = (head[2] & 32) != 0;
 	r->now = times[flags >> 6];
 	r->arena = arena_new();
 	r->engine = smtp_new(&r->config);
@@ -284,7 +304,8 @@ static void begin(struct run *r, const uint8_t *head)
 	}
 }
 
-/* Flags, what is ignored (2), a shape for each message, size of pieces. */
+/* Flags, what is ignored and slow (2), a shape for each message, size of
+ * pieces. */
 enum { HEAD = 7, BY_LINE = 0 };
 
 FUZZ(data, size)

@@ -49,8 +49,14 @@ enum rcpt_state {
 struct rcpt_progress {
 	enum rcpt_state state;
 	struct slice command, reply; /* for the transcript */
-	unsigned params;	     /* extensions whose parameters it had */
-	bool has_dsn;		     /* DSN was offered when it was sent */
+	/*
+	 * What the refusal of MAIL means for it, while the content that left
+	 * with it is not answered. See engine_end_refused().
+	 */
+	const struct diag *verdict;
+	bool is_taken_anyway; /* answered with yes although MAIL was not */
+	unsigned params;      /* extensions whose parameters it had */
+	bool has_dsn;	      /* DSN was offered when it was sent */
 };
 
 struct smtp_progress {
@@ -58,10 +64,16 @@ struct smtp_progress {
 	struct smtp_transaction *t;
 	struct slice mail_command, mail_reply, data_command, data_reply;
 	bool is_mail_refused;
+	/*
+	 * MAIL was refused by a server that may have been in a transaction of
+	 * another sender: what it did with the content is not known from that.
+	 */
+	bool is_stray;
 	bool is_chunked;    /* by BDAT */
 	bool is_end_queued; /* the end is in the output, up to end_at */
 	uint64_t begin_at;  /* offset in the stream of its MAIL */
 	uint64_t end_at;
+	bool is_end_answered; /* in part, perhaps (LMTP) */
 	bool is_chunk_taken;  /* an earlier chunk was answered with yes */
 	int64_t seconds_left; /* with BY=, when MAIL is sent */
 	unsigned relies_on;   /* extensions it cannot be sent without */
@@ -97,9 +109,15 @@ struct smtp_engine {
 	unsigned window;      /* as it is now */
 	bool needs_rset, is_quit_sent;
 	bool is_draining;
+	bool is_bdat_unknown; /* it may read content as commands */
+	bool is_astray; /* RSET was refused, or MAIL by 503; none taken since */
+	/* engine_part() was called: what the rest comes back with. */
+	const char *parting_reason, *parting_why;
 	bool is_used;		/* a transaction has ended on this connection */
 	bool is_group_answered; /* the server reads on behind a command */
 	uint64_t n_mails;	/* MAIL commands said, whatever came of them */
+	bool has_taken;		/* a message was accepted */
+	bool is_full;		/* 452 to MAIL behind that: no more messages */
 	bool is_dismissed;	/* by 421: no extension is to blame for that */
 	unsigned suspects;	/* of smtp_suspects(), when it was lost */
 	const char *lost_reason, *lost_why; /* of smtp_lost() */
@@ -151,6 +169,7 @@ void engine_end_rcpt(struct smtp_engine *e, struct smtp_transaction *t,
 void engine_finish(struct smtp_engine *e, struct smtp_transaction *t);
 
 /* engine_output.c */
+extern const char engine_why_full[]; /* of "mail-limit" */
 
 /* Puts into the output whatever may be said now. */
 void engine_pump(struct smtp_engine *e);
@@ -171,10 +190,17 @@ bool engine_is_unfit(struct smtp_engine *e, struct smtp_transaction *t);
  * command had. Returns those of them that it concerns; 0: it says no to
  * something else. 555 speaks of parameters (RFC 5321 4.1.1.11) unless its
  * enhanced code is about an address; 500, 501 and 504 may, unless the enhanced
- * code or the words tell otherwise. Parameters that the text names are taken to
- * be the ones meant.
+ * code or, where that is vague, the words tell otherwise: one bad address must
+ * not cost the others an extension. Parameters that the text names are taken
+ * to be the ones meant; what stands in the command's own address does not
+ * count.
  */
-unsigned engine_params_refused(const struct reply *r, unsigned used);
+unsigned engine_params_refused(const struct reply *r, unsigned used,
+			       struct slice address);
+
+/* The same for RCPT, where any 5xx that names NOTIFY or ORCPT is about them. */
+unsigned engine_rcpt_params_refused(const struct reply *r, unsigned used,
+				    struct slice path);
 
 /* "remote VERB KEYWORD...", in a. */
 const char *engine_explain_refusal(struct arena *a, const char *verb,
@@ -186,6 +212,26 @@ void engine_return(struct smtp_engine *e, struct smtp_progress *p,
 void engine_return_queued(struct smtp_engine *e, const char *reason,
 			  const char *why);
 void engine_close(struct smtp_engine *e);
+
+/*
+ * The server is out of step: it may be in a transaction that we do not know
+ * of. From here on nothing is said, and what is not sent yet is taken back;
+ * only the answers to what was sent are heard, as long as an end of data is
+ * among it. Then the connection is lost, by this reason. why is borrowed.
+ * From a server that does not know BDAT nothing is heard any more: what looks
+ * like an answer to a command may be one to a line of content.
+ */
+void engine_part(struct smtp_engine *e, const char *reason, const char *why);
+
+/*
+ * Ends the recipients of a transaction whose MAIL was refused, now that its
+ * content is answered, or will not be: each by that refusal, but those that
+ * were taken with the content (is_taken) by an unknown outcome. The sender
+ * that the server had in mind was not theirs: that is no delivery, and what
+ * somebody may have got must not be sent again as if nobody had.
+ */
+void engine_end_refused(struct smtp_engine *e, struct smtp_transaction *t,
+			bool is_taken);
 void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
 		      const struct reply *reply, const char *reason,
 		      const char *why);

@@ -10,6 +10,9 @@
 
 #include <assert.h>
 
+const char engine_why_full[] =
+    "remote takes no more messages on this connection";
+
 enum { CHUNK_LEAST = 64 * 1024 }; /* content is cut into chunks from here on */
 
 /* Offset in the stream behind everything that was ever put into it. */
@@ -42,7 +45,9 @@ static bool may_send(const struct smtp_engine *e)
 /*
  * Is a reply outstanding that could leave the server inside a transaction?
  * Then MAIL must have a RSET in front, or it could be answered 503 and what
- * follows accepted under the earlier sender. Behind a dot there is no need.
+ * follows accepted under the earlier sender. So it is behind a dot too: it
+ * ends a transaction (RFC 5321 4.1.1.4), but Postfix keeps the envelope of
+ * one that smtpd_end_of_data_restrictions refuse.
  */
 static bool is_envelope_open(const struct smtp_engine *e)
 {
@@ -50,7 +55,7 @@ static bool is_envelope_open(const struct smtp_engine *e)
 
 	TAILQ_FOREACH (c, &e->waiting, link)
 		if (c->kind == CMD_MAIL || c->kind == CMD_RCPT ||
-		    c->kind == CMD_BDAT)
+		    c->kind == CMD_BDAT || c->kind == CMD_END)
 			return true;
 	return false;
 }
@@ -58,6 +63,8 @@ static bool is_envelope_open(const struct smtp_engine *e)
 /* Is the limit of MAIL commands reached? All of them count (RFC 9422 4.1). */
 bool smtp_is_used_up(const struct smtp_engine *e)
 {
+	if (e->is_full)
+		return true;
 	return e->caps.mailmax != 0 && e->n_mails >= e->caps.mailmax;
 }
 
@@ -183,12 +190,10 @@ void engine_pump(struct smtp_engine *e)
 		send_command(e, c);
 	}
 	if (smtp_is_used_up(e))
-		engine_return_queued(e, "mail-limit",
-				     "remote takes no more messages on this "
-				     "connection");
+		engine_return_queued(e, "mail-limit", engine_why_full);
 	if (e->state == ENGINE_QUITTING && !e->is_quit_sent &&
-	    TAILQ_EMPTY(&e->waiting) && TAILQ_EMPTY(&e->to_send) &&
-	    e->body == NULL)
+	    e->parting_reason == NULL && TAILQ_EMPTY(&e->waiting) &&
+	    TAILQ_EMPTY(&e->to_send) && e->body == NULL)
 		send_command(e, engine_command(e, CMD_QUIT, NULL));
 }
 

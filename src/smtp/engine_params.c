@@ -191,8 +191,9 @@ static bool is_keyword(struct slice word, char next)
 	return word.len > 2;
 }
 
-/* The extensions whose parameters a text names. */
-static unsigned named_in(struct slice text)
+/* The extensions whose parameters a text names, as far as a table has them. */
+static unsigned named_in(struct slice text, const struct keyword *words,
+			 size_t n_words)
 {
 	unsigned set = 0;
 	size_t end;
@@ -205,7 +206,7 @@ static unsigned named_in(struct slice text)
 		for (end = at; end < text.len && is_word_byte(text.p[end]);)
 			end++;
 		word = slice_head(rest, end - at);
-		row = keyword_find(params_words, COUNT(params_words), word);
+		row = keyword_find(words, n_words, word);
 		if (row != NULL &&
 		    is_keyword(word, end < text.len ? text.p[end] : '\0'))
 			set |= (unsigned)row->value;
@@ -223,19 +224,54 @@ static bool has_one_of(struct slice text, const char *const *words, size_t n)
 	return false;
 }
 
-/* Without an enhanced code: does it speak of the address alone? */
-static bool is_about_address(struct slice text)
+/* How long is the mention of the address that a text begins with? 0: none. */
+static size_t mention_len(struct slice text, struct slice address)
+{
+	size_t n = address.len;
+
+	if (n == 0)
+		return 0;
+	if (slice_has(address, '@') && slice_starts_nocase(text, address))
+		return n;
+	if (text.len >= n + 2 && text.p[0] == '<' && text.p[n + 1] == '>' &&
+	    slice_starts_nocase(slice_from(text, 1), address))
+		return n + 2;
+	return 0;
+}
+
+/*
+ * Adds a text without the address, whose words say nothing. Returns true if
+ * the address stood in it.
+ */
+static bool add_without(struct str *to, struct slice text, struct slice address)
+{
+	bool has_it = false;
+	size_t n;
+
+	for (size_t at = 0; at < text.len;) {
+		n = mention_len(slice_from(text, at), address);
+		has_it |= n > 0;
+		if (n == 0)
+			str_addc(to, text.p[at++]);
+		at += n;
+	}
+	return has_it;
+}
+
+/* Do the words speak of an address, and of no parameter? */
+static bool is_about_address(struct slice text, bool has_address)
 {
 	static const char *const params[] = { "param",	     "option",
 					      "argument",    "extension",
 					      "unsupported", "not supported",
 					      "implemented" };
-	static const char *const address[] = { "address",   "mailbox", "domain",
-					       "recipient", "sender",  "user",
-					       "host" };
+	static const char *const address[] = {
+		"address", "mailbox", "domain", "recipient", "sender",
+		"user",	   "host",    "helo",	"qualified"
+	};
 
 	return !has_one_of(text, params, COUNT(params)) &&
-	       has_one_of(text, address, COUNT(address));
+	       (has_address || has_one_of(text, address, COUNT(address)));
 }
 
 /*
@@ -248,23 +284,62 @@ static bool is_about_protocol(struct status code)
 	       (code.subject == 3 && code.detail == 3);
 }
 
-unsigned engine_params_refused(const struct reply *r, unsigned used)
+/*
+ * Codes that leave it open what was wrong: then the words count. x.5.2 is
+ * what Postfix says to an address that is not fully qualified.
+ */
+static bool is_vague(const struct reply *r)
 {
-	unsigned named = named_in(r->text) & used;
-	bool is_555 = r->code == 555;
+	return !r->has_enhanced ||
+	       (r->enhanced.subject == 0 && r->enhanced.detail == 0) ||
+	       (r->enhanced.subject == 5 &&
+		(r->enhanced.detail == 0 || r->enhanced.detail == 2));
+}
+
+unsigned engine_params_refused(const struct reply *r, unsigned used,
+			       struct slice address)
+{
+	bool is_555 = r->code == 555, has_address, is_address;
+	struct str text = STR_INIT;
+	unsigned named;
 
 	if (!is_555 && r->code != 500 && r->code != 501 && r->code != 504)
 		return 0;
 	if (r->has_enhanced && (is_555 ? r->enhanced.subject == 1
 				       : !is_about_protocol(r->enhanced)))
 		return 0;
-	if (is_555)
-		return named != 0 ? named : used;
+	has_address = add_without(&text, r->text, address);
+	named = named_in(str_slice(&text), params_words, COUNT(params_words)) &
+		used;
+	is_address = !is_555 && is_vague(r) &&
+		     is_about_address(str_slice(&text), has_address);
+	str_done(&text);
 	if (named != 0)
 		return named;
-	if (!r->has_enhanced && is_about_address(r->text))
-		return 0;
-	return used;
+	return is_address ? 0 : used;
+}
+
+/*
+ * OpenSMTPD says 553 to what it does not like of NOTIFY. A reply that repeats
+ * the command names its parameters without meaning them.
+ */
+unsigned engine_rcpt_params_refused(const struct reply *r, unsigned used,
+				    struct slice path)
+{
+	static const struct keyword words[] = { { "NOTIFY", SMTP_EXT_DSN },
+						{ "ORCPT", SMTP_EXT_DSN } };
+	static const char *const echo[] = { "RCPT TO:" };
+	unsigned set = engine_params_refused(r, used, path);
+	struct str text = STR_INIT;
+
+	if (set != 0 || r->code < 500 || r->code > 599 ||
+	    (r->has_enhanced && !is_about_protocol(r->enhanced)))
+		return set;
+	(void)add_without(&text, r->text, path);
+	if (!has_one_of(str_slice(&text), echo, COUNT(echo)))
+		set = named_in(str_slice(&text), words, COUNT(words)) & used;
+	str_done(&text);
+	return set;
 }
 
 const char *engine_explain_refusal(struct arena *a, const char *verb,

@@ -15,6 +15,8 @@ enum {
 	USED = BODY | SIZE | DSN | BY | UTF8
 };
 
+#define ADDRESS "SIZE@option.user" /* in the command; its words say nothing */
+
 struct row {
 	const char *reply;
 	unsigned used, want;
@@ -55,6 +57,25 @@ static const struct row rows[] = {
 	{ "501 5.1.7 Bad sender address syntax", USED, 0 },
 	{ "501 sender domain must exist", USED, 0 },
 	{ "501 5.7.1 go away", USED, 0 },
+	{ "504 5.5.2 <x@short>: Recipient address rejected: need "
+	  "fully-qualified address", DSN, 0 },
+	{ "504 5.5.2 <x>: Sender address rejected: need fully-qualified "
+	  "address", USED, 0 },
+	{ "504 5.5.2 <h>: Helo command rejected: need fully-qualified "
+	  "hostname", DSN, 0 },
+	{ "501 5.5.2 <h_h>: Helo command rejected: Invalid name", DSN, 0 },
+	{ "501 5.5.0 unknown user", USED, 0 },
+	{ "501 5.0.0 mailbox name not allowed", USED, 0 },
+	{ "501 5.5.2 <" ADDRESS ">: no", USED, 0 },
+	{ "501 5.5.2 no: size@OPTION.user", USED, 0 },
+	{ "501 <" ADDRESS ">", USED, 0 },
+	/* a parameter beside the address */
+	{ "501 5.5.2 <" ADDRESS ">: unsupported option", USED, USED },
+	{ "501 5.5.2 <" ADDRESS ">: BODY=8BITMIME?", USED, BODY },
+	{ "501 5.5.2 recipient address with NOTIFY=", DSN, DSN },
+	{ "501 5.0.0 extension of the address", DSN, DSN },
+	{ "501 5.5.4 sender address", USED, USED },
+	{ "555 <" ADDRESS ">: no", USED, USED },
 	/* codes that say something else */
 	{ "550 5.5.4 SIZE", USED, 0 },
 	{ "550 5.6.7 SMTPUTF8", USED, 0 },
@@ -65,9 +86,26 @@ static const struct row rows[] = {
 	{ "421 SIZE", USED, 0 },
 	{ "501 no", 0, 0 },
 };
+
+/* at RCPT, where only DSN has parameters */
+static const struct row rcpt_rows[] = {
+	{ "553 NOTIFY option NEVER cannot be combined with other options",
+	  DSN, DSN },
+	{ "553 ORCPT address must use RFC822 address type", DSN, DSN },
+	{ "550 5.5.4 bad notify=", DSN, DSN },
+	{ "555 no", DSN, DSN },
+	{ "553 NOTIFY", 0, 0 },
+	{ "553 we notify nobody", DSN, 0 },
+	{ "550 no such user: RCPT TO:<" ADDRESS "> NOTIFY=NEVER", DSN, 0 },
+	{ "550 5.1.1 NOTIFY=NEVER", DSN, 0 },
+	{ "550 5.5.4 RET=", DSN, 0 },
+	{ "450 NOTIFY", DSN, 0 },
+	{ "504 5.5.2 <x@short>: Recipient address rejected: need "
+	  "fully-qualified address", DSN, 0 },
+};
 /* clang-format on */
 
-static unsigned refused(const char *text, unsigned used)
+static unsigned refused(const char *text, unsigned used, bool is_rcpt)
 {
 	struct reply_parser p = { 0 };
 	struct str lines = STR_INIT;
@@ -79,23 +117,36 @@ static unsigned refused(const char *text, unsigned used)
 	str_addf(&lines, "%s\n", text);
 	in = str_slice(&lines);
 	assert_int_equal(reply_feed(&p, &in, &reply, &err), PARSE_DONE);
-	set = engine_params_refused(&reply, used);
+	if (is_rcpt)
+		set = engine_rcpt_params_refused(&reply, used, SLICE(ADDRESS));
+	else
+		set = engine_params_refused(&reply, used, SLICE(ADDRESS));
 	reply_done(&p);
 	str_done(&lines);
 	return set;
 }
 
+static void check_rows(const struct row *row, size_t n, bool is_rcpt)
+{
+	for (; n > 0; n--, row++) {
+		unsigned got = refused(row->reply, row->used, is_rcpt);
+
+		if (got != row->want)
+			fail_msg("'%s' with %#x: got %#x, wanted %#x",
+				 row->reply, row->used, got, row->want);
+	}
+}
+
 static void test_refusal_concerns_what_it_names(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		unsigned got = refused(rows[i].reply, rows[i].used);
+	check_rows(rows, COUNT(rows), false);
+}
 
-		if (got != rows[i].want)
-			fail_msg("'%s' with %#x: got %#x, wanted %#x",
-				 rows[i].reply, rows[i].used, got,
-				 rows[i].want);
-	}
+static void test_refused_rcpt_may_name_its_parameters(void **state)
+{
+	(void)state;
+	check_rows(rcpt_rows, COUNT(rcpt_rows), true);
 }
 
 /* A set can only shrink: nothing is refused that was not said. */
@@ -104,8 +155,8 @@ static void test_only_what_was_said_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
 		for (unsigned used = 0; used <= SMTP_EXT_ALL; used += 7)
-			assert_int_equal(refused(rows[i].reply, used) & ~used,
-					 0);
+			assert_int_equal(
+			    refused(rows[i].reply, used, true) & ~used, 0);
 }
 
 static void test_explanation_names_the_extensions(void **state)
@@ -123,6 +174,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusal_concerns_what_it_names),
+		cmocka_unit_test(test_refused_rcpt_may_name_its_parameters),
 		cmocka_unit_test(test_only_what_was_said_is_refused),
 		cmocka_unit_test(test_explanation_names_the_extensions),
 	};

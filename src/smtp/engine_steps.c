@@ -120,39 +120,82 @@ static void return_refused(struct smtp_transaction *t, const char *reason,
 	t->progress->returned_why = why;
 }
 
+/*
+ * Does 452 or 552 say that a limit of the protocol is reached? Not if its
+ * enhanced code says what else is full: a mailbox, as a rule.
+ */
+static bool is_limit_code(const struct reply *r)
+{
+	return !r->has_enhanced ||
+	       (r->enhanced.subject == 5 && r->enhanced.detail == 3);
+}
+
+/*
+ * MAIL was refused. What is not sent yet is taken back; if the whole content
+ * has left already, its answer is awaited before anything is told: see
+ * engine_end_refused().
+ */
+static void refuse_mail(struct smtp_engine *e, struct smtp_transaction *t,
+			const struct reply *r)
+{
+	struct smtp_progress *p = t->progress;
+	unsigned params = engine_params_refused(r, p->mail_params, t->sender);
+
+	p->is_mail_refused = true;
+	e->needs_rset = true;
+	engine_drop_unsent(e, t);
+	if (params != 0) {
+		p->refused = params;
+		caps_mask(&e->caps, params);
+		return_refused(t, "parameter-refused",
+			       engine_explain_refusal(
+				   t->arena, "refuses parameters of", params));
+		return;
+	}
+	/*
+	 * Some (OpenSMTPD, behind 100 messages) have a limit for a connection
+	 * that they do not announce. On a new one this is a plain deferral.
+	 */
+	if (r->code == 452 && e->has_taken && is_limit_code(r)) {
+		e->is_full = true;
+		return_refused(t, "mail-limit", engine_why_full);
+		return;
+	}
+	for (size_t i = 0; i < t->n_rcpts; i++)
+		p->rcpts[i].verdict = engine_diag(e, t, i, SMTP_PHASE_MAIL, r);
+	if (!p->is_end_queued)
+		engine_end_refused(e, t, false);
+}
+
+/*
+ * MAIL that is accepted ends whatever was before it (RFC 5321 3.3). 503 means
+ * that the server is in a state we do not know of, perhaps inside an earlier
+ * transaction with another sender, under which it takes what follows.
+ */
 static void on_mail(struct smtp_engine *e, struct command *c,
 		    const struct reply *r)
 {
 	struct smtp_progress *p = c->t->progress;
+	bool is_no = r->code >= 400 && r->code <= 599;
 
 	p->mail_reply = arena_dup(c->t->arena, r->text);
-	if (outcome_is_yes(SMTP_PHASE_MAIL, r->code))
+	if (outcome_is_yes(SMTP_PHASE_MAIL, r->code)) {
+		e->is_astray = false;
 		return;
+	}
 	/*
 	 * Parting words that were waiting since an earlier message: this one
 	 * deserves a new connection. on_reply() gives it back.
 	 */
 	if (r->code == 421 && e->is_used)
 		return;
-	p->is_mail_refused = true;
-	e->needs_rset = true;
-	engine_drop_unsent(e, c->t);
-	p->refused = engine_params_refused(r, p->mail_params);
-	if (p->refused != 0) {
-		caps_mask(&e->caps, p->refused);
-		return_refused(c->t, "parameter-refused",
-			       engine_explain_refusal(c->t->arena,
-						      "refuses parameters of",
-						      p->refused));
-		return;
-	}
-	end_all(e, c->t, RCPT_OPEN, SMTP_PHASE_MAIL, r);
-	/*
-	 * 503 means that the server is in a state we do not know of, perhaps
-	 * inside an earlier transaction with another sender.
-	 */
-	if (r->code == 503 || !(r->code >= 400 && r->code <= 599))
+	e->is_astray |= r->code == 503 || !is_no;
+	p->is_stray = e->is_astray;
+	refuse_mail(e, c->t, r);
+	if (!is_no)
 		smtp_lost(e, "protocol-error", "unexpected reply to MAIL");
+	else if (r->code == 503)
+		engine_part(e, "protocol-error", "unexpected reply to MAIL");
 }
 
 /*
@@ -173,16 +216,18 @@ static void after_last_rcpt(struct smtp_engine *e, struct smtp_transaction *t)
 
 /*
  * RFC 5321 4.5.3.1.10: 452 (some say 552) behind accepted recipients means
- * "no more in this transaction".
+ * "no more in this transaction". So may 452 with a code that says nothing
+ * (x.0.0), or that the system has no more room (x.3.Y): asked once more in
+ * front of the next transaction it is a plain deferral.
  */
 static bool is_rcpt_limit(const struct smtp_progress *p, const struct reply *r)
 {
-	bool says_other = r->has_enhanced &&
-			  (r->enhanced.subject != 5 || r->enhanced.detail != 3);
+	bool is_452 = r->code == 452;
 
-	if (p->n_accepted == 0)
+	if (p->n_accepted == 0 || (!is_452 && r->code != 552))
 		return false;
-	return r->code == 452 || (r->code == 552 && !says_other);
+	return is_limit_code(r) || (is_452 && (r->enhanced.subject == 0 ||
+					       r->enhanced.subject == 3));
 }
 
 /* Refused for its parameters: it goes once more without them. */
@@ -208,8 +253,8 @@ static void refuse_rcpt(struct smtp_engine *e, const struct command *c,
 					   .reason = "rcpt-limit",
 					   .status = { "4.5.3", 5 } };
 
-	unsigned refused =
-	    engine_params_refused(r, t->progress->rcpts[c->rcpt].params);
+	unsigned refused = engine_rcpt_params_refused(
+	    r, t->progress->rcpts[c->rcpt].params, t->rcpts[c->rcpt].path);
 
 	if (refused != 0)
 		refuse_params(e, c, refused);
@@ -232,6 +277,11 @@ static void on_rcpt(struct smtp_engine *e, struct command *c,
 	p->n_rcpt_waiting--;
 	if (is_yes)
 		p->n_accepted++; /* also behind a refused MAIL: see on_data */
+	if (p->is_mail_refused) {
+		rcpt->reply = arena_dup(t->arena, r->text);
+		rcpt->is_taken_anyway = is_yes;
+		return;
+	}
 	if (rcpt->state != RCPT_OPEN || p->returned != NULL)
 		return;
 	rcpt->reply = arena_dup(t->arena, r->text);
@@ -296,12 +346,14 @@ static void decide_content(struct smtp_engine *e, struct smtp_transaction *t,
 {
 	size_t i = first_accepted(t);
 
+	t->progress->is_end_answered = true;
 	if (e->config.is_lmtp && i < t->n_rcpts)
 		engine_end_rcpt(e, t, i,
 				engine_diag(e, t, i, SMTP_PHASE_END, r), 0);
 	else
 		end_all(e, t, RCPT_ACCEPTED, SMTP_PHASE_END, r);
 	if (outcome_is_yes(SMTP_PHASE_END, r->code)) {
+		e->has_taken = true;
 		if (e->window < e->config.window)
 			e->window++;
 		return;
@@ -338,6 +390,7 @@ static bool is_bdat_unknown(const struct smtp_engine *e,
 
 static void refuse_chunking(struct smtp_engine *e, struct command *c)
 {
+	e->is_bdat_unknown = true;
 	caps_mask(&e->caps, SMTP_EXT_CHUNKING);
 	c->t->progress->refused = SMTP_EXT_CHUNKING;
 	return_refused(c->t, "chunking-refused",
@@ -363,6 +416,23 @@ static void refuse_chunk(struct smtp_engine *e, struct smtp_transaction *t,
 	}
 }
 
+/* The reply to the whole content of a message whose MAIL was refused. */
+static void on_stray_end(struct smtp_engine *e, struct smtp_transaction *t,
+			 const struct reply *r)
+{
+	bool is_yes = outcome_is_yes(SMTP_PHASE_END, r->code);
+
+	if (!is_yes && !(r->code >= 400 && r->code <= 599)) {
+		smtp_lost(e, "protocol-error", "unexpected reply to BDAT");
+		return;
+	}
+	engine_end_refused(e, t, is_yes);
+	/* For whom, and under which sender? */
+	if (is_yes && t->progress->n_accepted > 0)
+		engine_part(e, "protocol-error",
+			    "BDAT accepted without a valid transaction");
+}
+
 /*
  * One reply for each chunk (RFC 3030 4.2). A refusal of any decides; what is
  * already on its way must stay, or the server would lose count, but no
@@ -380,14 +450,16 @@ static void on_bdat(struct smtp_engine *e, struct command *c,
 		e->needs_rset = true;
 		engine_drop_unsent(e, t);
 	}
-	if (has_accepted && is_bdat_unknown(e, c, r)) {
+	if (c->is_last && p->is_mail_refused) {
+		on_stray_end(e, t, r);
+	} else if (has_accepted && is_bdat_unknown(e, c, r)) {
 		refuse_chunking(e, c);
 	} else if (c->is_last && has_accepted && p->returned == NULL) {
 		decide_content(e, t, r);
 	} else if (!is_yes) {
 		refuse_chunk(e, t, r);
 	} else if (c->is_last && p->n_accepted > 0) {
-		/* MAIL was refused and yet this was taken: for whom? */
+		/* An earlier chunk was refused, and yet this was taken. */
 		smtp_lost(e, "protocol-error",
 			  "BDAT accepted without a valid transaction");
 	} else {
@@ -395,12 +467,23 @@ static void on_bdat(struct smtp_engine *e, struct command *c,
 	}
 }
 
+/*
+ * A server that refuses RSET may have kept the transaction before it. What
+ * became of the messages behind it, their own replies tell.
+ */
 static void on_rset(struct smtp_engine *e, struct command *c,
 		    const struct reply *r)
 {
+	static const char reason[] = "rset-refused", why[] = "RSET was refused";
+
 	(void)c;
-	if (!outcome_is_yes(SMTP_PHASE_MAIL, r->code))
-		smtp_lost(e, "rset-refused", "RSET was refused");
+	e->is_astray = !outcome_is_yes(SMTP_PHASE_MAIL, r->code);
+	if (!e->is_astray || r->code == 421)
+		return;
+	if (r->code >= 400 && r->code <= 599)
+		engine_part(e, reason, why);
+	else
+		smtp_lost(e, reason, why);
 }
 
 static void on_quit(struct smtp_engine *e, struct command *c,

@@ -73,10 +73,13 @@ struct slice engine_transcript(const struct smtp_transaction *t, size_t rcpt,
 struct slice engine_hello_transcript(const struct smtp_engine *e,
 				     enum smtp_phase phase, struct slice reply)
 {
+	const struct command *c = TAILQ_FIRST(&e->waiting);
+	bool is_helo = c != NULL && c->kind == CMD_HELO;
 	struct str out = STR_INIT;
 
 	add_said(&out, phase == SMTP_PHASE_GREETING ? SLICE("(connecting)")
 		       : e->config.is_lmtp	    ? SLICE("LHLO")
+		       : is_helo		    ? SLICE("HELO")
 						    : SLICE("EHLO"));
 	add_heard(&out, reply);
 	return keep(&out, e->arena);
@@ -96,7 +99,8 @@ const struct diag *engine_diag(const struct smtp_engine *e,
 	struct diag *d = ARENA_NEW(t->arena, struct diag);
 	bool is_end = phase == SMTP_PHASE_END;
 	bool is_abnormal = outcome_of_reply(
-	    phase, r, e->caps.enhancedstatuscodes, t->arena, d);
+	    is_end && !e->config.is_lmtp ? SMTP_PHASE_END_ALL : phase, r,
+	    e->caps.enhancedstatuscodes, t->arena, d);
 
 	if (phase == SMTP_PHASE_MAIL && r->code == 503)
 		d->reason = "mail-out-of-sequence";

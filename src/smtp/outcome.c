@@ -2,56 +2,95 @@
  * outcome.c - what a reply means for a recipient.
  *
  * One row per code that has a meaning of its own; every other code is judged
- * by its class.
+ * by its class. The same code speaks of something else in another phase
+ * (RFC 5321 4.2.3, 4.3.2): 550 is no such mailbox to RCPT, but the sender or
+ * the content that is not wanted to MAIL and behind DATA.
  */
 #include "smtp/outcome.h"
 
 #include "base/keyword.h"
 
+#define AT(phase) (1U << SMTP_PHASE_##phase)
+
+/* What a reply is about. */
+enum {
+	ANY = AT(END_ALL) * 2 - 1,
+	HOST = AT(GREETING) | AT(HELLO),
+	SENDER = AT(MAIL),
+	RCPT = AT(RCPT),
+	MAILBOX = AT(RCPT) | AT(END),
+	CONTENT = AT(DATA) | AT(END_ALL)
+};
+
 struct row {
 	unsigned code;
+	unsigned phases; /* that it holds for; the first row that fits counts */
 	bool is_permanent, is_abnormal;
 	const char *status; /* used when the server sends no enhanced code */
 };
 
+#define NOT_WANTED "5.7.1 (Delivery not authorized, message refused)"
+#define TOO_BIG	   "5.3.4 (message too big for system)"
+#define NO_SERVICE "5.3.2 (system not accepting network messages)"
+
+/*
+ * 550 and 554 behind DATA are 5.7.1 and not 5.6.0: RFC 5321 4.3.2 has 550 there
+ * for reasons of policy, and who refuses content with 554 means spam or a
+ * virus. 5.6.x would send the sender to look for a fault in the format.
+ *
+ * 450 and 551 to 553 where they can mean nothing are left to their class.
+ */
 /* clang-format off */
 static const struct row outcome_rows[] = {
-	{ 421, false, false, "4.3.2" },
-	{ 450, false, false, "4.2.0" },
-	{ 451, false, false, "4.3.0" },
-	{ 452, false, false, "4.5.3" },
-	{ 455, false, false, "4.5.4" },
-	{ 500, true,  true,  "5.5.1" },
-	{ 501, true,  true,  "5.5.2" },
-	{ 502, true,  true,  "5.5.1" },
-	{ 503, false, false, "4.5.0" },
-	{ 504, true,  true,  "5.5.4" },
-	{ 521, true,  false, "5.3.2" },
-	{ 550, true,  false, "5.1.1 (bad destination mailbox)" },
-	{ 551, true,  false, "5.1.6 (mailbox has moved)" },
-	{ 552, true,  false, "5.2.3 (content related rejection, size or text)" },
-	{ 553, true,  false, "5.1.3 (bad destination mailbox address syntax)" },
-	{ 554, true,  false, "5.1.1 (No acceptable recipients given)" },
-	{ 555, true,  true,  "5.5.4 (invalid parameters)" },
-	{ 556, true,  false, "5.1.10" },
-	{ 571, true,  false, "5.7.1 (Delivery not authorized, message refused)" },
+	{ 421, ANY,     false, false, "4.3.2" },
+	{ 450, HOST,    false, false, NO_SERVICE },
+	{ 450, MAILBOX, false, false, "4.2.0" },
+	{ 451, ANY,     false, false, "4.3.0" },
+	{ 452, RCPT,    false, false, "4.5.3" },
+	{ 452, ANY,     false, false, "4.3.1" },
+	{ 455, ANY,     false, false, "4.5.4" },
+	{ 500, ANY,     true,  true,  "5.5.1" },
+	{ 501, ANY,     true,  true,  "5.5.2" },
+	{ 502, ANY,     true,  true,  "5.5.1" },
+	{ 503, ANY,     false, false, "4.5.0" },
+	{ 504, ANY,     true,  true,  "5.5.4" },
+	{ 521, ANY,     true,  false, "5.3.2" },
+	{ 550, HOST,    true,  false, NO_SERVICE },
+	{ 550, MAILBOX, true,  false, "5.1.1 (bad destination mailbox)" },
+	{ 550, ANY,     true,  false, NOT_WANTED },
+	{ 551, MAILBOX, true,  false, "5.1.6 (mailbox has moved)" },
+	{ 552, SENDER,  true,  false, TOO_BIG },
+	{ 552, CONTENT, true,  false, TOO_BIG },
+	{ 552, MAILBOX, true,  false,
+	  "5.2.3 (content related rejection, size or text)" },
+	{ 553, SENDER,  true,  false,
+	  "5.1.7 (bad sender's mailbox address syntax)" },
+	{ 553, MAILBOX, true,  false,
+	  "5.1.3 (bad destination mailbox address syntax)" },
+	{ 554, HOST,    true,  false, NO_SERVICE },
+	{ 554, MAILBOX, true,  false, "5.1.1 (No acceptable recipients given)" },
+	{ 554, ANY,     true,  false, NOT_WANTED },
+	{ 555, ANY,     true,  true,  "5.5.4 (invalid parameters)" },
+	{ 556, ANY,     true,  false, "5.1.10" },
+	{ 571, ANY,     true,  false, NOT_WANTED },
 };
 /* clang-format on */
 
-static const struct row *find_row(unsigned code)
+static const struct row *find_row(enum smtp_phase phase, unsigned code)
 {
 	static const struct row permanent = {
-		0, true, false, "5.0.0 (generic permanent failure)"
+		0, ANY, true, false, "5.0.0 (generic permanent failure)"
 	};
 	static const struct row temporary = {
-		0, false, false, "4.0.0 (generic temporary failure)"
+		0, ANY, false, false, "4.0.0 (generic temporary failure)"
 	};
 	static const struct row strange = {
-		0, false, false, "4.5.0 (generic protocol failure)"
+		0, ANY, false, false, "4.5.0 (generic protocol failure)"
 	};
 
 	for (size_t i = 0; i < COUNT(outcome_rows); i++)
-		if (outcome_rows[i].code == code)
+		if (outcome_rows[i].code == code &&
+		    (outcome_rows[i].phases & 1U << phase) != 0)
 			return &outcome_rows[i];
 	if (code >= 500 && code <= 599)
 		return &permanent;
@@ -82,7 +121,7 @@ static enum fate refusal_fate(enum smtp_phase phase, const struct row *row,
 		return FATE_DEFERRED;
 	if (row->is_permanent)
 		return FATE_FAILED;
-	return phase == SMTP_PHASE_END ? FATE_DEFERRED_BACK : FATE_DEFERRED;
+	return phase >= SMTP_PHASE_END ? FATE_DEFERRED_BACK : FATE_DEFERRED;
 }
 
 static const char *refusal_reason(enum smtp_phase phase)
@@ -99,6 +138,7 @@ static const char *refusal_reason(enum smtp_phase phase)
 	case SMTP_PHASE_DATA:
 		return "data-refused";
 	case SMTP_PHASE_END:
+	case SMTP_PHASE_END_ALL:
 		return "content-refused";
 	case SMTP_PHASE_CONNECT:
 		break;
@@ -208,7 +248,7 @@ static bool is_grey(enum smtp_phase phase, enum fate fate,
 bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
 		      bool enhanced_offered, struct arena *a, struct diag *d)
 {
-	const struct row *row = find_row(reply->code);
+	const struct row *row = find_row(phase, reply->code);
 
 	d->dsn_handed_over = false;
 	d->diagnostic = outcome_diagnostic(reply, a);
@@ -232,5 +272,5 @@ bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
 	}
 	diag_fit_status(d, a);
 	return d->fate == FATE_FAILED && row->is_abnormal &&
-	       phase != SMTP_PHASE_END;
+	       phase < SMTP_PHASE_END;
 }

@@ -17,15 +17,20 @@ enum smtp_phase {
 	SMTP_PHASE_MAIL,
 	SMTP_PHASE_RCPT,
 	SMTP_PHASE_DATA,
-	SMTP_PHASE_END /* the end of data */
+	SMTP_PHASE_END,	   /* the end of data; to judge: of LMTP, a mailbox's */
+	SMTP_PHASE_END_ALL /* only to judge: of SMTP, one reply for them all */
 };
 
 /*
  * Fills fate, reason, status, diagnostic and dsn_handed_over (false) of *d
  * for a reply in a phase; texts live in a, the rest of *d is left alone. The
- * enhanced code counts only if the server said it would send them. Returns
+ * enhanced code counts only if the server said it would send them; without one
+ * the code has the status that it means in this phase. Returns
  * true if the refusal is a sign that something is wrong with us rather than
  * with the mail ("abnormal": the text should say so).
+ *
+ * The reply to the end of data is SMTP_PHASE_END if it speaks of one mailbox
+ * (LMTP), and SMTP_PHASE_END_ALL if of the message: they differ in the status.
  *
  * Rules that differ from a plain reading of the class digit: a 4xx to the end
  * of data is FATE_DEFERRED_BACK; 503 and every code outside 200..599 is

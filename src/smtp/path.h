@@ -3,10 +3,18 @@
  *
  * Envelope addresses and parameter values come from control files and are
  * hostile: a CR would end the command, a '>' or a blank would add parameters.
- * Only what RFC 5321's grammar allows passes. Lengths: a path has at most 254
- * bytes between its angle brackets (RFC 5321 4.5.3.1.3), a domain 255; the 64
- * bytes of 4.5.3.1.1 for a local part are not enforced, since addresses with
- * longer ones are in daily use and deliverable.
+ * Only what RFC 5321's grammar allows passes, with these liberties:
+ *  - dots may stand anywhere in a local part ("a..b", "a."): such mailboxes are
+ *    in daily use (Japanese telephones) and receivers take them;
+ *  - a local part may stand alone ("postmaster", "host!user");
+ *  - '_' in a domain;
+ *  - a local part over the 64 bytes of 4.5.3.1.1: in daily use too.
+ * A source route before the mailbox ("@a,@b:user@c") passes, and is sent as it
+ * stands, if it is well-formed. A domain has no empty label, so no dot at its
+ * end, and a literal must name an address, or a form with a tag (4.1.3). What
+ * is no atext needs quotes: ',', ';', ':', '(', ')', '[', ']', a second '@'.
+ * Lengths: a path has at most 254 bytes between its angle brackets (RFC 5321
+ * 4.5.3.1.3), a domain 255.
  */
 #ifndef SMTP_PATH_H
 #define SMTP_PATH_H
@@ -16,7 +24,7 @@
 enum path_verdict {
 	PATH_OK,
 	PATH_EMPTY,
-	PATH_BAD_SYNTAX, /* control bytes, blanks, brackets, broken quoting */
+	PATH_BAD_SYNTAX, /* not in the grammar above, control bytes */
 	PATH_TOO_LONG,
 	PATH_NEEDS_SMTPUTF8 /* bytes above 0x7f (RFC 6531) */
 };
@@ -26,7 +34,10 @@ enum { PATH_MAX_BYTES = 254, PATH_DOMAIN_MAX = 255 };
 /* Judges an address as it stands between '<' and '>'. */
 enum path_verdict path_check(struct slice address);
 
-/* Length of the local part of an address that is PATH_OK or needs SMTPUTF8. */
+/*
+ * Length of what stands before the '@' of the domain, in an address that is
+ * PATH_OK or needs SMTPUTF8: the local part, with a source route before it.
+ */
 size_t path_local_length(struct slice address);
 
 /* A verdict in words, for reports: "address is too long". */

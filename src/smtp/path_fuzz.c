@@ -65,6 +65,31 @@ static void say_all(struct slice s)
 	arena_free(a);
 }
 
+/* Behind the local part there is nothing, or one domain. */
+static bool has_one_domain(struct slice s)
+{
+	struct slice rest = slice_from(s, path_local_length(s));
+
+	if (rest.len == 0)
+		return true;
+	return rest.len > 1 && rest.p[0] == '@' &&
+	       !slice_has(slice_from(rest, 1), '@') && !slice_has(rest, '"') &&
+	       rest.p[rest.len - 1] != '.';
+}
+
+/* Commas, colons, comments and '@' only in quotes, a route or a literal. */
+static bool is_plain_local(struct slice s)
+{
+	struct slice local = slice_head(s, path_local_length(s));
+
+	if (s.p[0] == '"' || s.p[0] == '@')
+		return true;
+	for (size_t i = 0; i < local.len; i++)
+		if (slice_has(SLICE("@,;:()[]<>\"\\ "), local.p[i]))
+			return false;
+	return true;
+}
+
 FUZZ(data, size)
 {
 	struct slice s = slice_make((const char *)data, size);
@@ -74,8 +99,10 @@ FUZZ(data, size)
 		FUZZ_CHECK(s.len > 0 && s.len <= PATH_MAX_BYTES);
 		FUZZ_CHECK(!slice_has_control(s) && !slice_has_8bit(s));
 	}
-	if (may_be_path(s, &is_utf8))
+	if (may_be_path(s, &is_utf8)) {
 		FUZZ_CHECK(wire_path_length(s) == s.len);
+		FUZZ_CHECK(has_one_domain(s) && is_plain_local(s));
+	}
 	if (envid_valid(s))
 		FUZZ_CHECK(s.len <= 100);
 	if (orcpt_valid(s))

@@ -27,6 +27,87 @@ static const struct row rows[] = {
 	{ "\"a\\\"b\"@example.com", PATH_OK },
 	{ "\"a>b\"@example.com", PATH_OK },
 	{ "a@under_score.example", PATH_OK },
+	{ "!#$%&'*+-/=?^_`{|}~@x", PATH_OK },
+	{ "\"\"@x", PATH_OK },
+	{ "\"a,b\"@x", PATH_OK },
+	/* dots in any place: mailboxes in use */
+	{ "a..b@x.example", PATH_OK },
+	{ ".a@x.example", PATH_OK },
+	{ "a.@x.example", PATH_OK },
+	/* other people's tails */
+	{ "SRS0=x+y=Z4=x.example=u@y.example", PATH_OK },
+	{ "prvs=0123a=u@x.example", PATH_OK },
+	{ "list-return-7-u=x.example@y.example", PATH_OK },
+	/* literals */
+	{ "a@[IPv6:::ffff:192.0.2.1]", PATH_OK },
+	{ "a@[ipv6:::1]", PATH_OK },
+	{ "a@[x-tag:some.thing]", PATH_OK },
+	{ "a@[junk]", PATH_BAD_SYNTAX },
+	{ "a@[]", PATH_BAD_SYNTAX },
+	{ "a@[192.0.2]", PATH_BAD_SYNTAX },
+	{ "a@[192.0.2.256]", PATH_BAD_SYNTAX },
+	{ "a@[192.0.2.1.]", PATH_BAD_SYNTAX },
+	{ "a@[1:2:3:4:5:6:7:8]", PATH_BAD_SYNTAX }, /* needs its tag */
+	{ "a@[2001:db8::1]", PATH_BAD_SYNTAX },
+	{ "a@[0192.0.2.1]", PATH_BAD_SYNTAX },
+	{ "a@[192..2.1]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:1:2:3:4:5:6:7:8]", PATH_OK },
+	{ "a@[IPv6:1:2:3:4:5:6:192.0.2.1]", PATH_OK },
+	{ "a@[IPv6:::]", PATH_OK },
+	{ "a@[IPv6:1::]", PATH_OK },
+	{ "a@[IPv6:1:2:3:4:5:6:7:8:9]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:1:2:3:4:5:6:7:]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:1:2:3:4::5:6:7:8]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:1::2::3]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6::::1]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:12345::]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:192.0.2.1::]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:g::]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:1:2]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:::1%lo]", PATH_BAD_SYNTAX },
+	{ "a@[:x]", PATH_BAD_SYNTAX },
+	{ "a@[x:]", PATH_BAD_SYNTAX },
+	{ "a@[x-:y]", PATH_BAD_SYNTAX },
+	{ "a@[x:y>]", PATH_BAD_SYNTAX },
+	{ "a@[x:y@z]", PATH_BAD_SYNTAX },
+	{ "a@[IPv6:1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb]",
+	  PATH_BAD_SYNTAX },
+	/* no domain of these */
+	{ "a@x.", PATH_BAD_SYNTAX },
+	{ "a@.", PATH_BAD_SYNTAX },
+	{ "a@x.-y", PATH_BAD_SYNTAX },
+	{ "a@x-.y", PATH_BAD_SYNTAX },
+	{ "a@x-", PATH_BAD_SYNTAX },
+	{ "a@x,y", PATH_BAD_SYNTAX },
+	{ "a@x(c)", PATH_BAD_SYNTAX },
+	/* what wants to be quoted */
+	{ "a@b@c.example", PATH_BAD_SYNTAX },
+	{ "a@\303\244@x", PATH_BAD_SYNTAX },
+	{ "a,b@x.example", PATH_BAD_SYNTAX },
+	{ "a;b@x", PATH_BAD_SYNTAX },
+	{ "a:b@x", PATH_BAD_SYNTAX },
+	{ "(c)u@x", PATH_BAD_SYNTAX },
+	{ "u(c)@x", PATH_BAD_SYNTAX },
+	{ "u[1]@x", PATH_BAD_SYNTAX },
+	{ "a,b", PATH_BAD_SYNTAX },
+	{ "\"a\"@b@c", PATH_BAD_SYNTAX },
+	/* source routes */
+	{ "@a.example:joe@c.example", PATH_OK },
+	{ "@[192.0.2.1],@[IPv6:::1]:\"j@k\"@c.example", PATH_OK },
+	{ "@\303\244.example:joe@c.example", PATH_NEEDS_SMTPUTF8 },
+	{ "@a.example:joe", PATH_BAD_SYNTAX },
+	{ "@a.example:", PATH_BAD_SYNTAX },
+	{ "@a.example,", PATH_BAD_SYNTAX },
+	{ "@a.example,b.example:joe@c", PATH_BAD_SYNTAX },
+	{ "@a.example,@:joe@c", PATH_BAD_SYNTAX },
+	{ "@:joe@c", PATH_BAD_SYNTAX },
+	{ "@a.:joe@c", PATH_BAD_SYNTAX },
+	{ "@a@b:joe@c", PATH_BAD_SYNTAX },
+	{ "@[1.2.3:joe@c", PATH_BAD_SYNTAX },
+	{ "@a:@b:joe@c", PATH_BAD_SYNTAX },
+	{ "@a:joe@b@c", PATH_BAD_SYNTAX },
+	{ "@a.example@c", PATH_BAD_SYNTAX },
 	{ "-leading@example.com", PATH_OK },
 	{ "", PATH_EMPTY },
 	{ "a b@example.com", PATH_BAD_SYNTAX },
@@ -127,9 +208,10 @@ static void test_where_the_local_part_ends(void **state)
 		const char *address;
 		size_t want;
 	} parts[] = {
-		{ "bob@x", 3 },	      { "bob", 3 },	{ "a@b@x", 3 },
-		{ "\"a@b\"@x", 5 },   { "\"a@b\"", 5 }, { "\"a\\\"@\"@x", 6 },
-		{ "j\303\266@x", 3 },
+		{ "bob@x", 3 },	      { "bob", 3 },
+		{ "@a,@b:c@x", 7 },   { "\"a@b\"@x", 5 },
+		{ "\"a@b\"", 5 },     { "\"a\\\"@\"@x", 6 },
+		{ "j\303\266@x", 3 }, { "@a:\"b@c\"@x", 8 },
 	};
 
 	(void)state;
@@ -147,6 +229,8 @@ static void test_helo_names(void **state)
 	assert_true(helo_name_valid(SLICE("[IPv6:2001:db8::1]")));
 	assert_false(helo_name_valid(SLICE("")));
 	assert_false(helo_name_valid(SLICE("a b")));
+	assert_false(helo_name_valid(SLICE("mail.example.org.")));
+	assert_false(helo_name_valid(SLICE("[junk]")));
 	assert_false(helo_name_valid(SLICE("a\r\nQUIT")));
 	assert_false(helo_name_valid(SLICE("ex\303\244mple")));
 }

@@ -5,7 +5,8 @@
  * (yes, 4xx, 5xx, nonsense, 421, hang up), and remembers what it took: sender,
  * recipient, content, parameters. Servers differ in what they offer, in what
  * they offer and refuse, and in what they keep of a transaction that was
- * refused. A client that breaks a rule of SMTP fails the test on the spot.
+ * refused, or after a RSET that they refused. A client that breaks a rule of
+ * SMTP fails the test on the spot.
  *
  * Senders are "m<message>@x", recipients "r<message>.<number>@y", and content
  * begins with "M<message>" and '8' or '7' for its bytes.
@@ -13,6 +14,7 @@
 #ifndef SMTP_TEST_MODEL_H
 #define SMTP_TEST_MODEL_H
 
+#include "base/keyword.h"
 #include "base/test.h"
 #include "smtp/caps.h"
 
@@ -31,6 +33,7 @@ struct server {
 	bool is_lmtp;
 	bool keeps_state;	/* of a transaction that was refused */
 	bool merges_mail;	/* a second MAIL only replaces the sender */
+	bool keeps_at_rset;	/* a RSET that it refuses is not done */
 	bool takes_rcpt_alone;	/* RCPT and DATA without a MAIL */
 	bool goes_on_alone;	/* 354 without a recipient */
 	bool has_bdat;		/* offers CHUNKING, perhaps without it */
@@ -45,6 +48,13 @@ struct server {
 	struct str in, out;
 	bool is_gone, is_deaf, is_last_of_group;
 	bool is_confused; /* reads content as commands */
+	bool is_astray;	  /* in a transaction that a refused RSET left */
+	size_t n_kept;	  /* recipients of that one */
+	/*
+	 * It hung up, said what means nothing, or went deaf: what is not
+	 * answered cannot be known. It never has to be but for that.
+	 */
+	bool may_lose;
 	unsigned n_lines; /* commands, and what it took for some */
 	unsigned n_mails, mails_seen[MESSAGES];
 	bool has_mail, is_in_data;
@@ -54,11 +64,12 @@ struct server {
 	bool has_notify[RCPTS_MAX * MESSAGES];
 	size_t n_rcpts;
 	size_t chunk_left;
-	bool is_chunk_last, is_chunk_refused;
+	bool is_chunk_last, is_chunk_refused, is_at_chunk;
 	struct str content;
 	/* what it holds */
 	int held[MESSAGES][RCPTS_MAX]; /* how often each was taken */
 	bool held_notify[MESSAGES][RCPTS_MAX];
+	int held_astray[MESSAGES][RCPTS_MAX]; /* under another's sender */
 	bool is_held_wrongly;
 };
 
@@ -116,6 +127,8 @@ static bool answer(struct server *s, enum decision d, const char *yes)
 	static const char *const nonsense[] = { "999 what", "oh", "150 well",
 						"354 go on" };
 
+	const char *word;
+
 	switch (d) {
 	case YES:
 		say(s, yes);
@@ -124,9 +137,13 @@ static bool answer(struct server *s, enum decision d, const char *yes)
 		say(s, any_of(not_now, 4));
 		return false;
 	case NO:
-		say(s, any_of(never, 5));
+		word = any_of(never, 5);
+		say(s, word);
+		/* As one says that does not know BDAT, and may not count. */
+		s->may_lose |= s->is_at_chunk && word[2] == '1';
 		return false;
 	case NONSENSE:
+		s->may_lose = true;
 		/* To DATA the last of them would be none. */
 		say(s, any_of(nonsense, yes[0] == '3' ? 3 : 4));
 		return false;
@@ -134,6 +151,7 @@ static bool answer(struct server *s, enum decision d, const char *yes)
 		say(s, "421 goodbye");
 		break;
 	case HANG_UP:
+		s->may_lose = true;
 		break;
 	}
 	s->is_gone = true;
@@ -142,7 +160,7 @@ static bool answer(struct server *s, enum decision d, const char *yes)
 
 static void forget(struct server *s)
 {
-	s->has_mail = false;
+	s->has_mail = s->is_astray = false;
 	s->n_rcpts = 0;
 	str_clear(&s->content);
 }
@@ -162,12 +180,23 @@ static bool is_declared(const struct server *s)
 	return !w->is_by_return || (s->mail_params & SMTP_EXT_DELIVERBY) != 0;
 }
 
+/*
+ * Behind a refused RSET it is the sender, and perhaps some recipients, of
+ * another message. Those get what nobody meant for them, which nobody can
+ * help; the message's own are to be told of. (Its own first attempt may be
+ * that other message.)
+ */
 static void take(struct server *s, size_t which)
 {
 	int rcpt = s->rcpts[which], content = -1;
 
 	if (s->content.len > 1 && s->content.p[0] == 'M')
 		content = s->content.p[1] - '0';
+	if (s->is_astray) {
+		if (content == rcpt / RCPTS_MAX && which >= s->n_kept)
+			s->held_astray[content][rcpt % RCPTS_MAX]++;
+		return;
+	}
 	if (!s->has_mail || content != s->sender ||
 	    rcpt / RCPTS_MAX != s->sender || !is_declared(s)) {
 		s->is_held_wrongly = true;
@@ -178,11 +207,12 @@ static void take(struct server *s, size_t which)
 }
 
 /*
- * The end of content: decides, and answers before or after it takes. Behind a
- * chunk that was refused a server may keep the transaction (RFC 3030 4.2 wants
- * a RSET), behind a dot never (RFC 5321 4.1.1.4).
+ * The end of content: decides, and answers before or after it takes. If it is
+ * refused, a server may keep the transaction: behind a chunk, since RFC 3030
+ * 4.2 wants a RSET, and behind a dot, against RFC 5321 4.1.1.4, if it is
+ * Postfix.
  */
-static void on_content(struct server *s, bool is_chunk)
+static void on_content(struct server *s)
 {
 	size_t n = s->is_lmtp ? s->n_rcpts : 1;
 	bool has_taken = false;
@@ -193,15 +223,21 @@ static void on_content(struct server *s, bool is_chunk)
 		fail_msg("content without a sender");
 	for (size_t i = 0; i < n && !s->is_gone; i++) {
 		enum decision d = decide(s);
+		/* To one mailbox; what of those behind it? */
+		bool is_early = d == GOODBYE && i + 1 < n;
 		bool takes = d == YES || (d == HANG_UP && one_in(2));
 
 		for (size_t r = 0; takes && r < s->n_rcpts; r++)
 			if (!s->is_lmtp || r == i)
 				take(s, r);
+		s->may_lose |= is_early;
+		for (size_t r = i + 1; is_early && r < s->n_rcpts; r++)
+			if (one_in(2))
+				take(s, r);
 		has_taken |= answer(s, d, "250 taken");
 	}
 	str_clear(&s->content);
-	if (has_taken || !is_chunk || !s->keeps_state)
+	if (has_taken || !s->keeps_state)
 		forget(s);
 }
 
@@ -317,6 +353,7 @@ static void on_rcpt(struct server *s, struct slice line)
 	which = line.p[slice_find(line, '.') + 1] - '0';
 	if (refuse_params(s, params) || !answer(s, decide(s), "250 ok"))
 		return;
+	assert_true(s->n_rcpts < COUNT(s->rcpts));
 	s->has_notify[s->n_rcpts] = params != 0;
 	s->rcpts[s->n_rcpts++] = message * RCPTS_MAX + which;
 }
@@ -348,7 +385,7 @@ static void on_bdat(struct server *s, struct slice line)
 	if (s->is_lmtp && s->n_rcpts == 0)
 		fail_msg("LMTP content without a recipient");
 	if (!s->has_bdat && !s->skips_unknown) {
-		s->is_confused = true;
+		s->is_confused = s->may_lose = true;
 		say(s, "500 what?");
 		return;
 	}
@@ -362,7 +399,9 @@ static void on_bdat(struct server *s, struct slice line)
 static void end_chunk(struct server *s)
 {
 	s->chunk_left = SIZE_MAX;
+	s->is_at_chunk = true;
 	if (!s->has_bdat) {
+		s->may_lose = true; /* who knows that it counted? */
 		say(s, one_in(2) ? "503 use DATA" : "502 not implemented");
 		str_clear(&s->content);
 	} else if (s->is_chunk_refused) {
@@ -371,7 +410,7 @@ static void end_chunk(struct server *s)
 		if (!s->keeps_state)
 			forget(s);
 	} else if (s->is_chunk_last) {
-		on_content(s, true);
+		on_content(s);
 	} else if (!answer(s, decide(s), "250 chunk")) {
 		str_clear(&s->content);
 		if (!s->keeps_state)
@@ -379,6 +418,19 @@ static void end_chunk(struct server *s)
 		else
 			s->n_rcpts = 0;
 	}
+	s->is_at_chunk = false;
+}
+
+static void on_rset(struct server *s)
+{
+	enum decision d = decide(s);
+
+	if (s->keeps_at_rset && s->has_mail && one_in(3))
+		d = NO;
+	if (answer(s, d, "250 reset") || !s->keeps_at_rset)
+		forget(s);
+	s->is_astray = s->has_mail;
+	s->n_kept = s->n_rcpts;
 }
 
 static void on_hello(struct server *s)
@@ -405,7 +457,7 @@ static void on_line(struct server *s, struct slice line)
 	if (s->is_in_data) {
 		if (slice_eq(line, SLICE("."))) {
 			s->is_in_data = s->is_last_of_group = false;
-			on_content(s, false);
+			on_content(s);
 		} else {
 			str_add(&s->content, line);
 		}
@@ -428,8 +480,7 @@ static void on_line(struct server *s, struct slice line)
 	} else if (slice_starts(line, SLICE("BDAT "))) {
 		on_bdat(s, line);
 	} else if (slice_eq(line, SLICE("RSET"))) {
-		forget(s);
-		(void)answer(s, decide(s), "250 reset");
+		on_rset(s);
 	} else if (slice_eq(line, SLICE("QUIT"))) {
 		s->is_gone = true;
 	} else if (!s->is_confused) {
@@ -463,6 +514,7 @@ static void server_read(struct server *s)
 		str_shift(&s->in, at + 2);
 		s->is_deaf = s->drops_input && !s->is_in_data &&
 			     s->chunk_left == SIZE_MAX && s->in.len > 0;
+		s->may_lose |= s->is_deaf;
 	}
 }
 
@@ -473,6 +525,8 @@ static void server_begin(struct server *s, unsigned ignored,
 	s->wants = wants;
 	s->keeps_state = one_in(2);
 	s->merges_mail = one_in(4);
+	/* Nobody could help one that breaks two rules at once. */
+	s->keeps_at_rset = !s->merges_mail && one_in(2);
 	s->goes_on_alone = one_in(4);
 	s->offers = chance(SMTP_EXT_ALL + 1);
 	if (!one_in(4))

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,17 +18,20 @@ enum { LOOK_MS = 1000 };
 
 struct appendfile {
 	const char *path;
+	mode_t mode;
 	int fd;
+	bool is_regular;
 	int64_t looked_at;
 	bool has_looked;
 	bool is_torn; /* the last line has no end */
 };
 
-struct appendfile *appendfile_new(const char *path)
+struct appendfile *appendfile_new(const char *path, mode_t mode)
 {
 	struct appendfile *f = mem_zero(1, sizeof(*f));
 
 	f->path = path;
+	f->mode = mode;
 	f->fd = -1;
 	return f;
 }
@@ -50,9 +54,10 @@ static bool is_gone(const struct appendfile *f)
 	return open.st_dev != named.st_dev || open.st_ino != named.st_ino;
 }
 
-static int look(struct appendfile *f, int64_t now, struct err *err)
+int appendfile_open(struct appendfile *f, int64_t now, struct err *err)
 {
 	bool is_due = !f->has_looked || now - f->looked_at >= LOOK_MS;
+	struct stat st;
 	int fd;
 
 	if (is_due) {
@@ -66,7 +71,7 @@ static int look(struct appendfile *f, int64_t now, struct err *err)
 	fd = open(f->path,
 		  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
 		      O_NONBLOCK,
-		  0640);
+		  f->mode);
 	if (fd < 0) /* what was renamed stays better than nothing */
 		return f->fd >= 0 ? 0
 				  : FAIL_CODE(err, errno, "%s: %s", f->path,
@@ -74,10 +79,11 @@ static int look(struct appendfile *f, int64_t now, struct err *err)
 	fd_close(f->fd);
 	f->fd = fd;
 	f->is_torn = false;
+	f->is_regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	return 0;
 }
 
-static int put(struct appendfile *f, struct slice lines, struct err *err)
+static int put_once(struct appendfile *f, struct slice lines, struct err *err)
 {
 	ssize_t n;
 
@@ -94,13 +100,39 @@ static int put(struct appendfile *f, struct slice lines, struct err *err)
 			 strerror(n < 0 ? errno : ENOSPC));
 }
 
+/* As many whole lines as a pipe takes at once; one, however long. */
+static struct slice pipeful(struct slice lines)
+{
+	struct slice most = slice_head(lines, PIPE_BUF);
+
+	if (most.len == lines.len)
+		return lines;
+	if (slice_has(most, '\n'))
+		return slice_head(most, slice_find_last(most, '\n') + 1);
+	return slice_head(lines, slice_find(lines, '\n') + 1);
+}
+
+static int put(struct appendfile *f, struct slice lines, struct err *err)
+{
+	if (f->is_regular)
+		return put_once(f, lines, err);
+	while (lines.len > 0) {
+		struct slice part = pipeful(lines);
+
+		if (put_once(f, part, err) < 0)
+			return -1;
+		lines = slice_from(lines, part.len);
+	}
+	return 0;
+}
+
 int appendfile_add(struct appendfile *f, struct slice lines, int64_t now,
 		   struct err *err)
 {
 	struct str whole = STR_INIT;
 	int r;
 
-	if (look(f, now, err) < 0)
+	if (appendfile_open(f, now, err) < 0)
 		return -1;
 	if (!f->is_torn)
 		return put(f, lines, err);

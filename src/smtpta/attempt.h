@@ -21,6 +21,7 @@
 enum {
 	ATTEMPT_SCHEMA = 1,
 	ATTEMPT_TRIES_MAX = 32,	  /* addresses */
+	ATTEMPT_SITE_MAX = 32,	  /* addresses of a site */
 	ATTEMPT_FIRST_MAX = 240,  /* commands: the first */
 	ATTEMPT_LAST_MAX = 16,	  /* and the last */
 	ATTEMPT_LINE_MAX = 1024,  /* bytes of one command */
@@ -58,7 +59,8 @@ struct attempt_try {
 	struct net_addr addr, local;
 	bool has_local;	    /* it got as far as a connection */
 	int64_t at, took;   /* took: until it was ready or had failed */
-	const char *reason; /* NULL: it was ready */
+	bool is_overtaken;  /* by another one, in a race */
+	const char *reason; /* it failed; NULL: it was ready, or overtaken */
 	unsigned code;	    /* of a refusal; 0: none */
 	struct str why;	    /* for humans */
 	struct attempt_dialogue opening; /* greeting, EHLO, HELO */
@@ -124,6 +126,9 @@ struct attempt_scene {
 	struct slice channel;
 	bool is_lmtp;
 	struct slice destination;
+	struct slice site; /* empty: not known */
+	const struct net_addr *site_addrs;
+	size_t n_site_addrs;
 	const struct attempt_try *tries; /* of the last connection opened */
 	size_t n_tries;			 /* kept */
 	size_t n_tries_ever;

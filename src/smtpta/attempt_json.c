@@ -43,9 +43,8 @@ static void put_time(struct json *j, const char *key, int64_t unix_ms)
 	str_done(&text);
 }
 
-/* "192.0.2.1", "2001:db8::1", "UNIX:/path" and, but for those, the port. */
-static void put_address(struct json *j, const char *key, const char *port_key,
-			const struct net_addr *addr)
+/* "192.0.2.1", "2001:db8::1", "UNIX:/path" */
+static void put_ip(struct json *j, const char *key, const struct net_addr *addr)
 {
 	struct str text = STR_INIT;
 	struct slice plain;
@@ -55,9 +54,16 @@ static void put_address(struct json *j, const char *key, const char *port_key,
 	if (slice_starts(plain, SLICE("ipv6 ")))
 		plain = slice_from(plain, 5);
 	json_text(j, key, plain);
+	str_done(&text);
+}
+
+/* The same and, if it has one, the port. */
+static void put_address(struct json *j, const char *key, const char *port_key,
+			const struct net_addr *addr)
+{
+	put_ip(j, key, addr);
 	if (net_addr_port(addr) != 0)
 		json_uint(j, port_key, net_addr_port(addr));
-	str_done(&text);
 }
 
 /* A set of extensions as keywords. */
@@ -120,7 +126,9 @@ static void put_try(struct json *j, const struct attempt_try *t, int64_t from)
 	json_int(j, "at", t->at - from);
 	json_int(j, "ms", t->took);
 	json_text(j, "result",
-		  t->reason == NULL ? SLICE("ready") : SLICE("failed"));
+		  t->is_overtaken     ? SLICE("overtaken")
+		  : t->reason == NULL ? SLICE("ready")
+				      : SLICE("failed"));
 	if (t->reason != NULL) {
 		json_text(j, "reason", slice_of(t->reason));
 		if (t->code != 0)
@@ -268,6 +276,21 @@ static struct slice conversion_of(const struct attempt *a)
 	return SLICE("NONE");
 }
 
+static void put_site(struct json *j, const struct attempt_scene *s)
+{
+	if (s->site.len == 0) {
+		json_null(j, "site");
+		return;
+	}
+	json_object(j, "site");
+	put(j, "key", s->site);
+	json_array(j, "addresses");
+	for (size_t i = 0; i < s->n_site_addrs; i++)
+		put_ip(j, NULL, &s->site_addrs[i]);
+	json_close(j);
+	json_close(j);
+}
+
 void attempt_print(struct str *to, const struct attempt *a,
 		   const struct attempt_scene *scene)
 {
@@ -282,7 +305,7 @@ void attempt_print(struct str *to, const struct attempt *a,
 	put_job(&j, a, scene);
 	put_sender(&j, a);
 	put(&j, "destination", scene->destination);
-	json_null(&j, "site");
+	put_site(&j, scene);
 	put_tries(&j, a, scene);
 	put_connection(&j, a, scene);
 	if (a->has_transaction) {

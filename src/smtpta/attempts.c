@@ -73,7 +73,7 @@ struct attempts *attempts_new(const struct smtpta_options *o, struct agent *a)
 	x = mem_zero(1, sizeof(*x));
 	x->agent = a;
 	if (strcmp(o->attempts, "-") != 0)
-		x->file = appendfile_new(o->attempts);
+		x->file = appendfile_new(o->attempts, 0640);
 	setup.context = x;
 	x->recorder = recorder_new(&setup);
 	return x;

@@ -83,15 +83,18 @@ void content_done(struct content *c)
 
 static void fill_header(struct content *c, struct str *sink)
 {
+	size_t before = sink->len;
+
 	str_reserve(sink, c->header.len + c->header.len / 16 + 64);
 	wire_push(&c->wire, c->header, sink);
 	wire_end(&c->wire, sink);
 	str_add(sink, SLICE("\r\n")); /* the line between header and body */
 	wire_begin(&c->wire, wire_flags(c));
 	c->is_header_done = true;
+	c->n_header = sink->len - before;
 }
 
-int content_fill(struct content *c, struct str *sink, struct err *err)
+static int fill(struct content *c, struct str *sink, struct err *err)
 {
 	ssize_t n = 0;
 
@@ -111,4 +114,13 @@ int content_fill(struct content *c, struct str *sink, struct err *err)
 		return 0;
 	wire_end(&c->wire, sink);
 	return 1;
+}
+
+int content_fill(struct content *c, struct str *sink, struct err *err)
+{
+	size_t before = sink->len;
+	int r = fill(c, sink, err);
+
+	c->n_bytes += sink->len - before;
+	return r;
 }

@@ -40,6 +40,8 @@ struct content {
 	struct str chunk;
 	bool is_header_done;
 	bool needs_dots;
+	size_t n_header;  /* bytes, with the line behind it */
+	uint64_t n_bytes; /* added so far */
 };
 
 /*

@@ -6,6 +6,8 @@
  */
 #include "smtpta/deliver.h"
 
+#include "net/conn.h"
+#include "smtpta/blame.h"
 #include "smtpta/deliver_internal.h"
 
 #include <string.h>
@@ -20,19 +22,18 @@ enum { TRIES_MAX = 2 };
 
 /* ---- settling ---------------------------------------------------------- */
 
-static void log_diag(const struct deliver *x, const struct agent_job *job,
-		     size_t rcpt, const struct diag *d)
+/* What went over the wire, and how long that took. */
+static void log_transfer(const struct deliver *x, const struct batch *b)
 {
-	const struct ctl_address *to = &job->rcpts[rcpt].ctl->address;
-
-	sesslog_printf(
-	    x->log,
-	    "DIAG: C='%.*s' H='%.*s' U='%.*s' P='%.*s' ID=%llu/%zu -- "
-	    "reason='%s' status='%.*s' WTT='%.*s' MSG='%.*s'",
-	    SLICE_ARG(to->channel), SLICE_ARG(to->host), SLICE_ARG(to->user),
-	    SLICE_ARG(to->privilege), (unsigned long long)job->name.id,
-	    job->rcpts[rcpt].ctl->offset, d->reason, SLICE_ARG(d->status),
-	    SLICE_ARG(d->remote_mta), SLICE_ARG(d->text));
+	if (!b->has_content_begun)
+		return;
+	sesslog_printf(x->log,
+		       "%llu bytes, %zu in header, %zu recipients, "
+		       "%lld secs for envelope, %lld secs for body xfer",
+		       (unsigned long long)b->content.n_bytes,
+		       b->content.n_header, b->t.n_rcpts,
+		       (long long)(b->content_at - b->added_at) / 1000,
+		       (long long)(conn_now() - b->content_at) / 1000);
 }
 
 /* Adds what the host of the connection is, unless d names one. */
@@ -67,7 +68,6 @@ void deliver_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
 	d = with_host(x, job, d);
 	b->outcomes[b->n_outcomes++] =
 	    (struct agent_outcome){ .rcpt = rcpt, .diag = d };
-	log_diag(x, job, rcpt, d);
 	recorder_outcome(x->recorder, &b->t, job,
 			 b->outcomes[b->n_outcomes - 1], NULL);
 }
@@ -112,6 +112,18 @@ void deliver_make_room(struct batch *b)
 	    arena_array(b->t.arena, b->t.n_rcpts, sizeof(*b->outcomes));
 }
 
+static bool reason_is(const struct diag *d, const char *reason)
+{
+	return strcmp(d->reason, reason) == 0;
+}
+
+/* Is it the answer of a host to one of the steps of a transaction? */
+static bool is_refusal(const struct diag *d)
+{
+	return reason_is(d, "mail-refused") || reason_is(d, "rcpt-refused") ||
+	       reason_is(d, "data-refused") || reason_is(d, "content-refused");
+}
+
 /* ---- other hosts -------------------------------------------------------- */
 
 bool deliver_suits(const struct deliver *x, const struct batch *b)
@@ -141,7 +153,57 @@ static void go_on(const struct deliver *x, struct batch *b)
 	tried_add(&b->tried, passed, n, b->t.arena);
 	b->tried.saw_outage |= session_saw_outage(x->session);
 	b->tries = 0;
-	b->state = BATCH_WAITING;
+	b->without = b->on_trial = 0;
+	flight_set_state(b, BATCH_WAITING);
+}
+
+/* Does the connection use IPv6, and is there an IPv4 address not yet asked? */
+static bool can_turn_to_v4(const struct deliver *x, const struct batch *b)
+{
+	const struct route *route = session_route(x->session);
+	size_t n;
+	const struct net_addr *passed = session_passed(x->session, &n);
+	struct tried asked = { .addrs = passed, .n = n };
+
+	if (n == 0 || passed[n - 1].u.any.sa_family != AF_INET6)
+		return false;
+	for (size_t i = 0; i < route->n; i++)
+		if (route->addrs[i].u.any.sa_family == AF_INET &&
+		    !tried_has(&asked, &route->addrs[i]) &&
+		    !tried_has(&b->tried, &route->addrs[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Is this the refusal of IPv6 rather than of the mail? Then it is asked once
+ * more over IPv4, and the refusal stands if that comes to nothing.
+ */
+static bool is_v6_to_blame(const struct deliver *x, const struct batch *b,
+			   const struct diag *d)
+{
+	return d->fate == FATE_FAILED && !b->tried.is_last && is_refusal(d) &&
+	       blame_is_on_ipv6(d->text) && may_go_on(x, b) &&
+	       can_turn_to_v4(x, b);
+}
+
+/* From now on a batch goes to IPv4 addresses only. */
+static void leave_v6(const struct deliver *x, struct batch *b)
+{
+	const struct route *route = session_route(x->session);
+	struct net_addr *all =
+	    arena_array(b->t.arena, route->n + b->tried.n, sizeof(*all));
+	struct tried more = b->tried;
+
+	more.addrs = all;
+	more.is_last = true;
+	if (b->tried.n > 0)
+		memcpy(all, b->tried.addrs, b->tried.n * sizeof(*all));
+	for (size_t i = 0; i < route->n; i++)
+		if (route->addrs[i].u.any.sa_family == AF_INET6 &&
+		    !tried_has(&more, &route->addrs[i]))
+			all[more.n++] = route->addrs[i];
+	b->tried = more;
 }
 
 /* Keeps what this host said, in case no other says anything. */
@@ -175,7 +237,19 @@ static struct batch *send_on(struct batch *b, size_t *rcpts, size_t n)
 	struct batch *next = flight_add_batch(b->flight, b, rcpts, n);
 
 	next->tried = b->tried;
+	next->without = b->without;
+	next->on_trial = b->on_trial;
 	return next;
+}
+
+/* What this host put off goes on to the next one. */
+static void postpone(const struct deliver *x, struct batch *b)
+{
+	struct batch *next = send_on(b, b->postponed, b->n_postponed);
+
+	go_on(x, next);
+	if (b->is_v6_blamed)
+		leave_v6(x, next);
 }
 
 /* Settles a batch: those without an outcome get d (NULL: there are none). */
@@ -191,7 +265,7 @@ void deliver_end_batch(struct deliver *x, struct batch *b, const struct diag *d)
 	if (b->is_over_limit && b->n_leftover < b->t.n_rcpts)
 		x->rcpt_limit = b->t.n_rcpts - b->n_leftover;
 	if (b->n_postponed > 0)
-		go_on(x, send_on(b, b->postponed, b->n_postponed));
+		postpone(x, b);
 	flight_end_batch(b);
 }
 
@@ -225,6 +299,8 @@ void deliver_no_further(struct deliver *x, struct batch *b,
 {
 	/* Otherwise a host that could not be asked might have taken it. */
 	b->tried.saw_outage |= why->fate != FATE_FAILED;
+	if (b->tried.is_last)
+		b->tried.saw_outage = false;
 	deliver_make_room(b);
 	for (size_t i = 0; i < b->t.n_rcpts; i++)
 		deliver_outcome(x, b, b->rcpts[i],
@@ -271,15 +347,13 @@ void deliver_unreachable(struct deliver *x, struct flight *f,
 		if (job->rcpts[i].is_settled)
 			continue;
 		d = last_word(f, i, true, d);
-		log_diag(x, job, i, d);
 		outcomes[n++] = (struct agent_outcome){ .rcpt = i, .diag = d };
 		recorder_outcome(x->recorder, job, job, outcomes[n - 1], NULL);
 	}
 	agent_job_settle(x->agent, job, outcomes, n);
 	recorder_end(x->recorder, job);
-	TAILQ_FOREACH (b, &f->batches, link)
-		if (b->state != BATCH_OVER)
-			flight_end_batch(b);
+	while ((b = TAILQ_FIRST(&f->batches)) != NULL)
+		flight_end_batch(b);
 	f->state = FLIGHT_OVER;
 }
 
@@ -298,11 +372,6 @@ static void keep_open_ones(struct batch *b)
 	b->t.n_rcpts = kept;
 }
 
-static bool reason_is(const struct diag *d, const char *reason)
-{
-	return strcmp(d->reason, reason) == 0;
-}
-
 /*
  * Did the host refuse for now, so that another one may be asked? Not one that
  * wants to be asked again itself, nor one that may have taken the message.
@@ -310,9 +379,7 @@ static bool reason_is(const struct diag *d, const char *reason)
 static bool is_put_off(const struct diag *d)
 {
 	return (d->fate == FATE_DEFERRED || d->fate == FATE_DEFERRED_BACK) &&
-	       (reason_is(d, "mail-refused") || reason_is(d, "rcpt-refused") ||
-		reason_is(d, "data-refused") ||
-		reason_is(d, "content-refused"));
+	       is_refusal(d);
 }
 
 /*
@@ -338,6 +405,23 @@ static const struct diag *on_unknown_outcome(struct deliver *x,
 	return copy;
 }
 
+/*
+ * A host that greylists wants to see the mail again; and again, as long as it
+ * takes none.
+ */
+static void note_greylisting(struct deliver *x, const struct diag *d)
+{
+	size_t n;
+	const struct net_addr *passed = session_passed(x->session, &n);
+
+	if (reason_is(d, "greylisted") && n > 0) {
+		x->peer->has_greylisted = true;
+		x->peer->greylisted = passed[n - 1];
+	} else if (d->fate == FATE_DELIVERED || d->fate == FATE_RELAYED) {
+		x->peer->has_greylisted = false;
+	}
+}
+
 static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 {
 	struct batch *b = ev->transaction->owner;
@@ -349,6 +433,7 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 	if (reason_is(d, "outcome-unknown") ||
 	    reason_is(d, "mail-out-of-sequence"))
 		x->peer->no_window = true;
+	note_greylisting(x, d);
 	if (reason_is(d, "rcpt-limit")) {
 		b->leftover[b->n_leftover++] = rcpt;
 		b->is_over_limit = true;
@@ -356,7 +441,9 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 	} else if (reason_is(d, "parameter-refused")) {
 		b->leftover[b->n_leftover++] = rcpt;
 		record_again(x, b, rcpt, d, "next-transaction");
-	} else if (is_put_off(d) && may_go_on(x, b)) {
+	} else if ((is_put_off(d) && may_go_on(x, b)) ||
+		   is_v6_to_blame(x, b, d)) {
+		b->is_v6_blamed |= d->fate == FATE_FAILED;
 		record_again(x, b, rcpt, d, "next-host");
 		note_earlier(x, b, rcpt, d);
 		b->postponed[b->n_postponed++] = rcpt;
@@ -367,12 +454,15 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 
 /*
  * Does a try count that ended without a result? One that was not even begun
- * does not, unless the connection was of no use to anybody.
+ * does not, unless the connection was of no use to anybody; nor one that was
+ * behind the last message that a server took before it left with 421.
  */
 static bool counts(const struct deliver *x, const struct smtp_event *ev)
 {
 	const char *reason = ev->diag->reason;
 
+	if (strcmp(reason, "closed-by-peer") == 0 && x->n_ended > 0)
+		return false;
 	if (strcmp(reason, "chunking-refused") == 0 ||
 	    strcmp(reason, "parameter-refused") == 0 ||
 	    strcmp(reason, "mail-limit") == 0 ||
@@ -394,7 +484,7 @@ static void try_again(const struct deliver *x, struct batch *b,
 	for (size_t i = 0; i < b->t.n_rcpts; i++)
 		record_again(x, b, b->rcpts[i], why, "now");
 	recorder_end(x->recorder, &b->t);
-	b->state = BATCH_WAITING;
+	flight_set_state(b, BATCH_WAITING);
 }
 
 static void on_returned(struct deliver *x, const struct smtp_event *ev)
@@ -443,20 +533,42 @@ static void tell_unknown(struct deliver *x)
 	x->n_unknown = 0;
 }
 
+/* A refusal may be about this mail alone; whether it was is seen below. */
+static void note_refused(const struct smtp_event *ev)
+{
+	struct batch *b;
+
+	if (ev->transaction == NULL)
+		return;
+	b = ev->transaction->owner;
+	b->without |= ev->extensions & DECISIVE;
+	b->on_trial |= ev->extensions & ~DECISIVE;
+}
+
+/* Extensions without which mail got through that did not with them. */
+static void remember_what_worked(struct deliver *x, const struct batch *b)
+{
+	x->peer->ignored |= x->doubted;
+	for (size_t i = 0; i < b->n_outcomes; i++)
+		if (fate_is_success(b->outcomes[i].diag->fate))
+			x->peer->ignored |= b->on_trial;
+}
+
 void deliver_take_events(struct deliver *x)
 {
 	struct smtp_event ev;
 	bool is_closed = false;
 
 	while (smtp_event(session_engine(x->session), &ev)) {
-		x->peer->ignored |= ev.extensions & ~DECISIVE;
+		note_refused(&ev);
 		switch (ev.kind) {
 		case SMTP_EVENT_RCPT:
 			on_rcpt(x, &ev);
 			break;
 		case SMTP_EVENT_DONE:
 			x->n_ended++;
-			x->peer->ignored |= x->doubted;
+			remember_what_worked(x, ev.transaction->owner);
+			log_transfer(x, ev.transaction->owner);
 			deliver_end_batch(x, ev.transaction->owner, NULL);
 			break;
 		case SMTP_EVENT_RETURNED:
@@ -472,6 +584,8 @@ void deliver_take_events(struct deliver *x)
 	}
 	if (!is_closed)
 		return;
+	if (smtp_is_out_of_step(session_engine(x->session)))
+		x->peer->no_window = true;
 	doubt(x);
 	tell_unknown(x);
 	session_abandon(x->session, "connection lost");

@@ -7,6 +7,7 @@
  * offers then.
  */
 #include "mime/charset.h"
+#include "net/conn.h"
 #include "smtp/path.h"
 #include "smtpta/deliver_internal.h"
 #include "smtpta/deliverby.h"
@@ -33,6 +34,7 @@ int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
 		content_begin(&b->content, first->header->text, &f->body,
 			      needs_dots);
 		b->has_content_begun = true;
+		b->content_at = conn_now();
 	}
 	return content_fill(&b->content, sink, err);
 }
@@ -271,16 +273,40 @@ static void add_batch(struct deliver *x, struct batch *b)
 		return;
 	}
 	build_words(x, b);
-	b->state = BATCH_SENT;
+	flight_set_state(b, BATCH_SENT);
 	recorder_begin(x->recorder, job, &b->t);
+	b->added_at = conn_now();
 	smtp_add(session_engine(x->session), &b->t);
+}
+
+/*
+ * One that is closed already takes everything: it gives it back at once, and
+ * that is a try which counts.
+ */
+static bool takes_more(const struct smtp_engine *e)
+{
+	return smtp_has_room(e) || !smtp_is_busy(e);
+}
+
+/* The first that waits and suits; those before it are in the window. */
+static struct batch *next_suited(const struct deliver *x,
+				 const struct flight *f)
+{
+	struct batch *b;
+
+	if (f->n_waiting == 0)
+		return NULL;
+	TAILQ_FOREACH (b, &f->batches, link)
+		if (b->state == BATCH_WAITING && deliver_suits(x, b))
+			return b;
+	return NULL;
 }
 
 void deliver_add(struct deliver *x, struct flight *f)
 {
 	struct batch *b;
 
-	TAILQ_FOREACH (b, &f->batches, link)
-		if (b->state == BATCH_WAITING && deliver_suits(x, b))
-			add_batch(x, b);
+	while (takes_more(session_engine(x->session)) &&
+	       (b = next_suited(x, f)) != NULL)
+		add_batch(x, b);
 }

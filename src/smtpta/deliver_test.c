@@ -137,6 +137,16 @@ static void test_mail_announces_size_and_8bit_content(void **state)
 	check_mail("h\303\266", "Hi.\n", " BODY=8BITMIME SIZE=86");
 }
 
+static void check_times(const struct str *text, const char *part, size_t want)
+{
+	const char *at = str_cstr(text);
+	size_t n = 0;
+
+	for (; (at = strstr(at, part)) != NULL; at++)
+		n++;
+	assert_int_equal(n, want);
+}
+
 static void test_every_result_is_logged(void **state)
 {
 	struct str log = STR_INIT;
@@ -149,13 +159,20 @@ static void test_every_result_is_logged(void **state)
 	feed_job(&r, "7");
 	go(&r);
 	assert_true(test_file_read("../log", &log));
-	assert_non_null(strstr(str_cstr(&log), "#\tjobspec: 7 [127.0.0.1]:"));
+	assert_non_null(strstr(str_cstr(&log), "#\tjobspec: 7\t[127.0.0.1]:"));
 	assert_non_null(strstr(str_cstr(&log), "#\t7: <1@x>\n"));
-	assert_non_null(strstr(str_cstr(&log), "U='a@x' P='501' ID=7/74 -- "
-					       "reason='accepted' "
-					       "status='2.0.0' WTT="));
+	assert_non_null(strstr(
+	    str_cstr(&log), "#\t32 bytes, 27 in header, 2 recipients, 0 secs "
+			    "for envelope, 0 secs for body xfer\n"));
+	assert_non_null(strstr(str_cstr(&log),
+			       "' U='a@x' P='501' ID=7/74 L=0 -- stat='ok3' "
+			       "notary='a@x\001relayed\0012.0.0\001"));
+	assert_non_null(strstr(str_cstr(&log), "  MSG='\r<<- MAIL FROM:<"));
 	assert_non_null(strstr(str_cstr(&log), "U='b@x' P='501' ID=7/"));
-	assert_non_null(strstr(str_cstr(&log), "reason='rcpt-refused'"));
+	/* One that no host was asked about, too. */
+	assert_non_null(strstr(str_cstr(&log), "U='c>@x' P='501' ID=7/"));
+	check_times(&log, "\tDIAG: C='smtp' H='[127.0.0.1]:", 3);
+	check_times(&log, " stat='error2' notary='", 2);
 	assert_null(strstr(str_cstr(&log), "Hi."));
 	run_end(&r, NULL);
 	str_done(&log);

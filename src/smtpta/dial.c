@@ -4,8 +4,45 @@
 #include "smtpta/dial.h"
 
 #include "agent/agent.h"
+#include "base/keyword.h"
 #include "net/reach.h"
 #include "smtpta/route.h"
+
+enum { LOOKUP_MAX = 10 * 1000 }; /* milliseconds, for our own end */
+
+static enum lookup_verdict verdict_of(const struct dns_answer *answers)
+{
+	if (dns_is_temporary(answers[0].verdict) ||
+	    dns_is_temporary(answers[1].verdict))
+		return LOOKUP_AGAIN;
+	return answers[0].verdict == DNS_NODATA ? LOOKUP_NO_DATA
+						: LOOKUP_NO_NAME;
+}
+
+/* The addresses of a host name for -L: a resolver's, IPv4 first. */
+static struct lookup look_up(void *context, struct slice name, struct arena *a)
+{
+	struct dns_answer answers[] = { { .name = name, .type = DNS_A },
+					{ .name = name, .type = DNS_AAAA } };
+	struct lookup found = { .verdict = LOOKUP_OK, .detail = "" };
+
+	found.addrs = ARENA_NEW(a, struct net_addr);
+	if (smtpta_options_address(name, found.addrs)) {
+		found.n = 1;
+		return found;
+	}
+	dns_ask_all(context, answers, COUNT(answers), conn_now() + LOOKUP_MAX,
+		    a);
+	found.addrs =
+	    arena_array(a, answers[0].n + answers[1].n, sizeof(*found.addrs));
+	for (size_t i = 0; i < COUNT(answers); i++)
+		for (size_t k = 0; k < answers[i].n; k++)
+			found.addrs[found.n++] =
+			    net_addr_of(&answers[i].records[k].address, 0);
+	if (found.n == 0)
+		found.verdict = verdict_of(answers);
+	return found;
+}
 
 struct conn_options dial_options(const struct smtpta_options *o,
 				 struct slice destination)
@@ -21,18 +58,10 @@ struct conn_options dial_options(const struct smtpta_options *o,
 	};
 }
 
-int dial_address(const struct smtpta_options *o, const struct net_addr *addr,
-		 struct conn **ret, struct err *err)
+void dial_resolve(struct conn_options *how, struct dns_resolver *r)
 {
-	struct str name = STR_INIT;
-	struct conn_options how;
-	int r;
-
-	net_addr_print(&name, addr);
-	how = dial_options(o, str_slice(&name));
-	r = conn_dial(addr, &how, ret, err);
-	str_done(&name);
-	return r;
+	how->from.lookup = look_up;
+	how->from.context = r;
 }
 
 void dial_judge(int failure, const struct err *err, struct diag *d)
@@ -72,11 +101,10 @@ void dial_print_ends(struct str *to, const struct conn *c)
 }
 
 /* True if it answered. */
-static bool try_address(const struct smtpta_options *o, struct slice host,
+static bool try_address(const struct conn_options *how, struct slice host,
 			const struct net_addr *addr,
 			void (*say)(const char *line))
 {
-	struct conn_options how = dial_options(o, host);
 	struct str line = STR_INIT, raw = STR_INIT;
 	struct conn *c = NULL;
 	struct err err;
@@ -87,7 +115,7 @@ static bool try_address(const struct smtpta_options *o, struct slice host,
 	str_adds(&raw, " [");
 	net_addr_print(&raw, addr);
 	str_adds(&raw, "] ... ");
-	is_connected = conn_dial(addr, &how, &c, &err) == 0;
+	is_connected = conn_dial(addr, how, &c, &err) == 0;
 	str_adds(&raw, is_connected ? "connected!" : err.text);
 	str_add_clean(&line, str_slice(&raw), SIZE_MAX);
 	say(str_cstr(&line));
@@ -97,15 +125,19 @@ static bool try_address(const struct smtpta_options *o, struct slice host,
 	return is_connected;
 }
 
-void dial_try_host(const struct smtpta_options *o, struct slice host,
-		   void (*say)(const char *line))
+void dial_try_host(const struct smtpta_options *o, struct dns_resolver *r,
+		   struct slice host, void (*say)(const char *line))
 {
+	struct conn_options how = dial_options(o, host);
 	struct arena *a = arena_new();
-	struct route route = route_find(o, host, a);
+	struct route route = route_find(o, r, host, a);
 	struct str line = STR_INIT;
 
+	dial_resolve(&how, r);
 	for (size_t i = 0; i < route.n && !agent_is_interrupted(); i++)
-		if (try_address(o, host, &route.addrs[i], say))
+		if (try_address(&how,
+				route.way != NULL ? route.hosts[i].name : host,
+				&route.addrs[i], say))
 			break;
 	if (route.failure != NULL) {
 		str_adds(&line, "Trying ");

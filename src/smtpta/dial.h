@@ -6,23 +6,19 @@
 
 #include "dsn/diag.h"
 #include "net/conn.h"
+#include "net/dns.h"
 #include "smtpta/options.h"
 
 /*
- * How to connect to a destination: the options' time, buffer, port, and local
- * end, of several the one that serves this destination (-O source). Borrows
- * from both.
+ * How to connect to a destination: the
+ * options' time, buffer, port, and local end, of several the one that serves
+ * this destination (-O source). Borrows from both.
  */
 struct conn_options dial_options(const struct smtpta_options *o,
 				 struct slice destination);
 
-/*
- * As conn_dial(), which see, with dial_options(); what is printed of the
- * address stands for the destination.
- */
-MUST_USE int dial_address(const struct smtpta_options *o,
-			  const struct net_addr *addr, struct conn **ret,
-			  struct err *err);
+/* Has a host that -L names looked up by this resolver, which is borrowed. */
+void dial_resolve(struct conn_options *how, struct dns_resolver *r);
 
 /*
  * Sets fate, reason and status of a dial that failed. What the other side or
@@ -41,7 +37,7 @@ void dial_print_end(struct str *to, const struct net_addr *addr);
  * The connect test (-D): tries the addresses of host until one answers, and
  * gives a line for each to say, without a newline.
  */
-void dial_try_host(const struct smtpta_options *o, struct slice host,
-		   void (*say)(const char *line));
+void dial_try_host(const struct smtpta_options *o, struct dns_resolver *r,
+		   struct slice host, void (*say)(const char *line));
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/keyword.h"
 #include "base/test.h"
+#include "smtpta/test_answers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -79,10 +80,11 @@ static void check_ends(const char *literal, const char *printed)
 	struct str got = STR_INIT, want = STR_INIT;
 	struct net_addr addr;
 	int listener = listen_at(literal, &addr);
+	struct conn_options how = dial_options(&o, SLICE("x"));
 	struct conn *c;
 	struct err err;
 
-	assert_int_equal(dial_address(&o, &addr, &c, &err), 0);
+	assert_int_equal(conn_dial(&addr, &how, &c, &err), 0);
 	dial_print_ends(&got, c);
 	str_addf(&want, "%s|%u|%s|%u", printed, (unsigned)net_addr_port(&addr),
 		 printed, (unsigned)net_addr_port(conn_local(c)));
@@ -140,6 +142,7 @@ static void test_local_end_that_cannot_be_had_puts_mail_off(void **state)
 	struct smtpta_options o = smtpta_options_default();
 	struct diag d = { 0 };
 	struct net_addr addr;
+	struct conn_options how;
 	struct conn *c;
 	struct err err;
 	int listener = listen_at("[127.0.0.1]", &addr), failure;
@@ -147,12 +150,40 @@ static void test_local_end_that_cannot_be_had_puts_mail_off(void **state)
 	(void)state;
 	assert_int_equal(smtpta_options_local(&o, SLICE("iface:nosuch0"), &err),
 			 0);
-	failure = dial_address(&o, &addr, &c, &err);
+	how = dial_options(&o, SLICE("x"));
+	failure = conn_dial(&addr, &how, &c, &err);
 	assert_int_equal(failure, CONN_NO_BIND);
 	dial_judge(failure, &err, &d);
 	assert_string_equal(d.reason, "bind-failed");
 	assert_int_equal(d.fate, FATE_DEFERRED_ALL);
 	fd_close(listener);
+}
+
+static void test_own_end_by_name_is_found_by_the_resolver(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct dns_options dns = { .source = answers_of_host("out.example",
+							     "127.0.0.9") };
+	struct dns_resolver *r = dns_new(&dns);
+	struct str text = STR_INIT;
+	struct conn_options how;
+	struct net_addr end;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(smtpta_options_local(&o, SLICE("out.example"), &err),
+			 0);
+	how = dial_options(&o, SLICE("x"));
+	dial_resolve(&how, r);
+	assert_int_equal(local_choose(&how.from, AF_INET, &end, &err), 0);
+	net_addr_print(&text, &end);
+	assert_slice_is(str_slice(&text), "127.0.0.9");
+	assert_int_equal(smtpta_options_local(&o, SLICE("no.example"), &err),
+			 0);
+	how.from.end = o.local;
+	assert_int_equal(local_choose(&how.from, AF_INET, &end, &err), -1);
+	str_done(&text);
+	dns_free(r);
 }
 
 /* ---- the connect test --------------------------------------------------- */
@@ -168,7 +199,11 @@ static void say(const char *line)
 static void check_said(const struct smtpta_options *o, const char *host,
 		       const char *want)
 {
-	dial_try_host(o, slice_of(host), say);
+	struct dns_options dns = { .mode = DNS_OFF };
+	struct dns_resolver *r = dns_new(&dns);
+
+	dial_try_host(o, r, slice_of(host), say);
+	dns_free(r);
 	assert_slice_is(str_slice(&said), want);
 	str_done(&said);
 }
@@ -201,6 +236,7 @@ int main(void)
 		cmocka_unit_test(
 		    test_local_end_that_cannot_be_had_puts_mail_off),
 		cmocka_unit_test(test_both_ends_are_printed_with_their_ports),
+		cmocka_unit_test(test_own_end_by_name_is_found_by_the_resolver),
 		cmocka_unit_test(
 		    test_connect_test_says_a_line_for_each_address),
 	};

@@ -90,11 +90,17 @@ static struct slice with_tail(struct slice address, struct slice tail,
 			    SLICE_ARG(slice_from(address, local)));
 }
 
+static bool same_domain(struct slice a, struct slice b)
+{
+	return slice_eq(slice_from(a, path_local_length(a)),
+			slice_from(b, path_local_length(b)));
+}
+
 const struct diag *envelope_sender(const struct ctl_rcpt *rcpt,
 				   struct slice verp_id, struct arena *a,
 				   struct slice *ret_path)
 {
-	struct slice address = rcpt->sender->address.user;
+	struct slice own = rcpt->sender->address.user, address = own;
 	struct slice tail = rcpt->dsn.ezmlm;
 	const char *why;
 
@@ -106,6 +112,8 @@ const struct diag *envelope_sender(const struct ctl_rcpt *rcpt,
 	if (why == NULL && verp_id.len > 0 && tail.len > 0) {
 		address = with_tail(address, tail, verp_id, a);
 		why = wire_form(address, a, ret_path);
+		if (why == NULL && !same_domain(address, own))
+			why = "address gets another domain by its EZMLM= tail";
 	}
 	return why == NULL ? NULL : refuse("5.1.7", "sender", why, address, a);
 }

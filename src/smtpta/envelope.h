@@ -17,8 +17,9 @@
  * May this recipient's sender be sent? NULL if so, with *ret_path for MAIL;
  * else the diag (5.1.7). With a verp_id (the spool id) a sender with a VERP
  * tail (EZMLM=): its local part, the tail, "-", the id, and its domain; the
- * tail of a quoted local part stands within the quotes. An empty reverse path
- * has no tail. All lives in a, or is the control file's.
+ * tail of a quoted local part stands within the quotes. It is checked with its
+ * tail, which must not give it another domain. An empty reverse path has no
+ * tail. All lives in a, or is the control file's.
  */
 MUST_USE const struct diag *envelope_sender(const struct ctl_rcpt *rcpt,
 					    struct slice verp_id,

@@ -78,7 +78,17 @@ static const struct address addresses[] = {
 	/* An ASCII local part: the domain's U-labels become A-labels. */
 	{ "a@ex" AE "mple.com", "a@xn--exmple-cua.com", NULL },
 	{ "\"a@b\"@ex" AE "mple.com", "\"a@b\"@xn--exmple-cua.com", NULL },
-	{ "a@b@" AE, "a@b@xn--4ca", NULL },
+	{ "a@b@" AE, NULL, BAD_PATH },
+	{ "@x.example:a@" AE, "@x.example:a@xn--4ca", NULL },
+	/* Dots where the grammar has none are in use; the rest is not. */
+	{ "a..b.@x.example", "a..b.@x.example", NULL },
+	{ "uunet!erin", "uunet!erin", NULL },
+	{ "a@b@c.example", NULL, BAD_PATH },
+	{ "a,b@x.example", NULL, BAD_PATH },
+	{ "(c)u@x.example", NULL, BAD_PATH },
+	{ "u@[junk]", NULL, BAD_PATH },
+	{ "u@x.", NULL, BAD_PATH },
+	{ "u@" AE ".", NULL, BAD_PATH },
 	/* Any other address stays as it is. */
 	{ "j" OE "rn@example.com", "j" OE "rn@example.com", NULL },
 	{ "j" OE "rn@ex" AE "mple.com", "j" OE "rn@ex" AE "mple.com", NULL },
@@ -88,7 +98,7 @@ static const struct address addresses[] = {
 	{ "j\366rn@example.com", NULL, "is not UTF-8" },
 	{ "jorn@\366.example", NULL, "is not UTF-8" },
 	{ "j\303@example.com", NULL, "is not UTF-8" },
-	{ "a@b.-" AE ".example", NULL, "has an impossible domain" },
+	{ "a@b.-" AE ".example", NULL, BAD_PATH },
 	{ "a@\342\230\203.example", NULL, "has an impossible domain" },
 	/* What the mapping makes of wide forms of '>' and '..' is caught. */
 	{ "a@b\357\274\236." AE, NULL, BAD_PATH },
@@ -230,6 +240,13 @@ static const struct verp verps[] = {
 	{ "list@a.b", "-\366", NULL },
 	{ "list@a.b", X50 X50 X50 X50 X50, NULL },
 	{ "list>@a.b", "-x", NULL },
+	{ "list@a.b", "-r@evil.example", NULL },
+	{ "list@" AE, "-r@evil.example", NULL },
+	{ "list", "-r@evil.example", NULL },
+	{ OE, "-r@evil.example", NULL },
+	{ "\"a\"", "-r\"@evil.example", NULL },
+	{ "\"a\"@a.b", "-r@evil.example", "\"a-r@evil.example-" ID "\"@a.b" },
+	{ "@x.example:list@a.b", "-x", "@x.example:list-x-" ID "@a.b" },
 };
 
 static void test_sender_with_a_tail_is_checked_like_any(void **state)

@@ -45,6 +45,7 @@ static struct batch *new_batch(struct flight *f, size_t *rcpts, size_t n)
 	b->t.n_rcpts = n;
 	b->rcpts = rcpts;
 	f->n_open++;
+	f->n_waiting++;
 	return b;
 }
 
@@ -66,16 +67,29 @@ void flight_split_batch(struct batch *b, size_t n)
 	struct batch *rest = new_batch(f, b->rcpts + n, b->t.n_rcpts - n);
 
 	rest->tried = b->tried;
+	rest->without = b->without;
 	b->t.n_rcpts = n;
 	TAILQ_INSERT_AFTER(&f->batches, b, rest, link);
 }
 
+void flight_set_state(struct batch *b, enum batch_state state)
+{
+	struct flight *f = b->flight;
+
+	f->n_waiting -= b->state == BATCH_WAITING;
+	f->n_waiting += state == BATCH_WAITING;
+	b->state = state;
+}
+
 void flight_end_batch(struct batch *b)
 {
+	struct flight *f = b->flight;
+
 	content_done(&b->content);
-	b->state = BATCH_OVER;
-	if (--b->flight->n_open == 0)
-		b->flight->state = FLIGHT_OVER;
+	flight_set_state(b, BATCH_OVER);
+	TAILQ_REMOVE(&f->batches, b, link);
+	if (--f->n_open == 0)
+		f->state = FLIGHT_OVER;
 }
 
 /* Why a recipient must not be sent to, whatever the host; or NULL. */

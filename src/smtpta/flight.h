@@ -32,6 +32,7 @@ struct batch {
 	struct smtp_transaction t;
 	struct content content;
 	bool has_content_begun;
+	int64_t added_at, content_at; /* to the engine; its first byte; ms */
 	size_t *rcpts; /* of t, as indices into the job's; shared memory */
 	struct agent_outcome *outcomes; /* room for them while it is sent */
 	size_t n_outcomes;
@@ -40,6 +41,13 @@ struct batch {
 	bool is_over_limit; /* some of them by a limit on recipients */
 	size_t *postponed;  /* by this host: to go to the next one */
 	size_t n_postponed;
+	/*
+	 * Extensions that were refused for it: those that it goes without to
+	 * this host, and those that are not used with the host again if it
+	 * gets through without.
+	 */
+	unsigned without, on_trial;
+	bool is_v6_blamed;  /* for some that are postponed */
 	struct tried tried; /* hosts it is not to go to any more */
 };
 TAILQ_HEAD(batch_list, batch);
@@ -54,12 +62,13 @@ struct flight {
 	TAILQ_ENTRY(flight) link;
 	struct arena *arena; /* of the line's words */
 	enum flight_state state;
-	bool is_job, must_resync;
+	bool is_job, is_too_long, must_resync;
 	struct slice name, host;
 	struct agent_job job;
 	struct body body;
 	struct batch_list batches;
-	size_t n_open; /* batches not over */
+	size_t n_open;	  /* batches not over: those in the list */
+	size_t n_waiting; /* of them, in BATCH_WAITING */
 	/*
 	 * What the host asked last said of each of the job's recipients that
 	 * goes on to another one; NULL, or a NULL in it: nothing.
@@ -92,7 +101,10 @@ struct batch *flight_add_batch(struct flight *f, struct batch *after,
 /* Leaves the first n recipients in a batch; the rest go in one behind it. */
 void flight_split_batch(struct batch *b, size_t n);
 
-/* A batch is over. */
+/* Changes the state of a batch that is not over. */
+void flight_set_state(struct batch *b, enum batch_state state);
+
+/* A batch is over, and no longer in the flight's list. */
 void flight_end_batch(struct batch *b);
 
 /* Closes the job and frees all; what was not settled is deferred. */

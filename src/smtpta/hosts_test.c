@@ -132,6 +132,73 @@ static void test_greylisting_host_is_not_left(void **state)
 	hosts_end(&h);
 }
 
+static void test_greylisting_host_is_the_first_to_be_asked_again(void **state)
+{
+	const char *const scripts[] = {
+		BEGIN "C:MAIL\nS:451 not now\n" SERVER_QUIT,
+		BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:450 4.7.1 "
+		      "greylisted\n" SERVER_QUIT BEGIN TAKES SERVER_QUIT
+	};
+	struct hosts h;
+
+	(void)state;
+	hosts_begin(&h, scripts, 2);
+	h.run.options.window =
+	    1; /* the second is taken when the first is over */
+	write_plain(&h.run, "7");
+	write_plain(&h.run, "8");
+	feed_job(&h.run, "7");
+	feed_job(&h.run, "8");
+	go(&h.run);
+	check_tags(&h.run, "7", " ");
+	check_tags(&h.run, "8", "+");
+	hosts_end(&h);
+}
+
+#define BLAMES                                                     \
+	BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:250 ok\nC:DATA\nS:354 " \
+	      "go\nD\nS:550 5.7.1 no PTR, see our IPv6 guidelines\n"
+
+struct blamed {
+	const char *v4, *v6; /* scripts */
+	const char *tags, *said;
+};
+
+/* Of the two addresses of a host the IPv6 one is asked first. */
+static void test_refusal_of_ipv6_is_tried_once_over_ipv4(void **state)
+{
+	static const char *const literals[] = { "[127.0.0.1]", "[IPv6:::1]" };
+	static const struct blamed rows[] = {
+		{ BEGIN TAKES SERVER_QUIT, BLAMES SERVER_QUIT, "+", "ok3" },
+		{ BEGIN "C:MAIL\nS:554 nor you\n" SERVER_QUIT,
+		  BLAMES SERVER_QUIT, "-", "554 nor you" },
+		{ BEGIN "C:MAIL\nS:451 later\n" SERVER_QUIT, BLAMES SERVER_QUIT,
+		  " ", "451 (later)" },
+		/* Nobody there: the refusal stands. */
+		{ "", BLAMES SERVER_QUIT, "-", "550 5.7.1 no PTR" },
+		/* Another refusal is none of IPv6. */
+		{ "", BEGIN "C:MAIL\nS:550 5.7.1 no\n" SERVER_QUIT, "-",
+		  "550 5.7.1 no" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *const scripts[] = { rows[i].v4, rows[i].v6 };
+		struct hosts h;
+
+		hosts_begin_at(&h, literals, scripts, 2);
+		h.run.options.v6_first = true;
+		write_plain(&h.run, "7");
+		feed_job(&h.run, "7");
+		go(&h.run);
+		check_tags(&h.run, "7", rows[i].tags);
+		if (strstr(str_cstr(&h.run.post.said), rows[i].said) == NULL)
+			fail_msg("'%s' is not in '%s'", rows[i].said,
+				 str_cstr(&h.run.post.said));
+		hosts_end(&h);
+	}
+}
+
 static void test_only_those_put_off_go_on(void **state)
 {
 	const char *const scripts[] = {
@@ -199,6 +266,9 @@ int main(void)
 		cmocka_unit_test(test_refusal_for_good_is_final),
 		cmocka_unit_test(test_lost_final_reply_goes_to_no_other_host),
 		cmocka_unit_test(test_greylisting_host_is_not_left),
+		cmocka_unit_test(
+		    test_greylisting_host_is_the_first_to_be_asked_again),
+		cmocka_unit_test(test_refusal_of_ipv6_is_tried_once_over_ipv4),
 		cmocka_unit_test(test_only_those_put_off_go_on),
 		cmocka_unit_test(
 		    test_first_host_stays_the_first_for_other_mail),

@@ -124,7 +124,7 @@ static void test_after_an_unknown_outcome_one_by_one(void **state)
 	struct run r;
 
 	(void)state;
-	run_begin(&r, SERVER_HELLO("PIPELINING") GROUP "D\nC:MAIL\nX\n"
+	run_begin(&r, SERVER_HELLO("PIPELINING") GROUP "D\nC:RSET\nC:MAIL\nX\n"
 		  /* Each message waits for the one before. */
 		  SERVER_HELLO("PIPELINING") GROUP
 		  "D\nZ:100\nN\nS:250 in\n" PIPED SERVER_QUIT);

@@ -7,6 +7,7 @@
 #include "base/interval.h"
 #include "base/keyword.h"
 #include "net/addr.h"
+#include "net/dns_files.h"
 
 #include <limits.h>
 #include <stddef.h>
@@ -132,6 +133,128 @@ int smtpta_options_bindaddr(struct smtpta_options *o, struct slice value,
 	return set_local(o, "BINDADDR", value, err);
 }
 
+/* ---- names ---------------------------------------------------------------
+ */
+
+static int set_dns_mode(struct smtpta_options *o, struct slice text)
+{
+	o->has_dns_mode = dns_mode_read(text, &o->dns.mode);
+	return o->has_dns_mode ? 0 : -1;
+}
+
+static int set_dns_servers(struct smtpta_options *o, struct slice text)
+{
+	struct dns_servers servers;
+	struct err err;
+
+	if (text.p == NULL || dns_servers_read(text, &servers, &err) < 0)
+		return -1;
+	o->dns.servers = text.p; /* to the NUL behind it */
+	return 0;
+}
+
+/* Files are looked for by agents, whose folder is not the administrator's. */
+static int set_path(const char **to, struct slice text)
+{
+	if (!slice_starts(text, SLICE("/")))
+		return -1;
+	*to = text.p; /* to the NUL behind it */
+	return 0;
+}
+
+static int set_dns_anchor(struct smtpta_options *o, struct slice text)
+{
+	return set_path(&o->dns.anchor_file, text);
+}
+
+static int set_dns_hosts(struct smtpta_options *o, struct slice text)
+{
+	return set_path(&o->dns.hosts, text);
+}
+
+static int set_dns_resolv(struct smtpta_options *o, struct slice text)
+{
+	return set_path(&o->dns.resolv_conf, text);
+}
+
+#define MODES	"validate, trusted or off"
+#define SERVERS "IP addresses, or literals with ports"
+#define PATH	"an absolute path"
+
+int smtpta_options_dns_mode(struct smtpta_options *o, struct slice value,
+			    struct err *err)
+{
+	if (value.len == 0 || o->has_dns_mode || set_dns_mode(o, value) == 0)
+		return 0;
+	return FAIL(err, "DNSMODE %.*s: expected " MODES, SLICE_ARG(value));
+}
+
+int smtpta_options_dns_servers(struct smtpta_options *o, struct slice value,
+			       struct err *err)
+{
+	if (value.len == 0 || o->dns.servers != NULL ||
+	    set_dns_servers(o, value) == 0)
+		return 0;
+	return FAIL(err, "DNSSERVERS %.*s: expected " SERVERS,
+		    SLICE_ARG(value));
+}
+
+int smtpta_options_dns_anchor(struct smtpta_options *o, struct slice value,
+			      struct err *err)
+{
+	if (value.len == 0 || o->dns.anchor_file != NULL ||
+	    set_dns_anchor(o, value) == 0)
+		return 0;
+	return FAIL(err, "DNSANCHOR %.*s: expected " PATH, SLICE_ARG(value));
+}
+
+int smtpta_options_mailvar(struct smtpta_options *o, struct slice value,
+			   struct err *err)
+{
+	if (value.len == 0 || set_path(&o->dns.memory_dir, value) == 0)
+		return 0;
+	return FAIL(err, "MAILVAR %.*s: expected " PATH, SLICE_ARG(value));
+}
+
+bool smtpta_options_address(struct slice word, struct net_addr *ret)
+{
+	static const char *const begins[] = { "[", "[IPv6:" };
+	struct str literal = STR_INIT;
+	bool is_good = net_literal_looks(word);
+	struct err err;
+
+	if (is_good)
+		return net_literal_parse(word, 0, ret, &err) == 0;
+	for (size_t i = 0; !is_good && i < COUNT(begins); i++) {
+		str_clear(&literal);
+		str_addf(&literal, "%s%.*s]", begins[i], SLICE_ARG(word));
+		is_good =
+		    net_literal_parse(str_slice(&literal), 0, ret, &err) == 0;
+	}
+	str_done(&literal);
+	return is_good;
+}
+
+/* An address that was passed over would let mail go round in a loop. */
+int smtpta_options_self(struct smtpta_options *o, struct slice value,
+			struct err *err)
+{
+	struct slice rest = value, word;
+	struct net_addr addr;
+
+	while (slice_cut(&rest, ',', &word)) {
+		word = slice_trim(word);
+		if (net_literal_looks(word) &&
+		    !smtpta_options_address(word, &addr))
+			return FAIL(err,
+				    "SELFADDRESSES %.*s: expected an IP "
+				    "address in the brackets",
+				    SLICE_ARG(word));
+	}
+	o->self_addresses = value;
+	return 0;
+}
+
 /* ---- -O ----------------------------------------------------------------- */
 
 static int set_attempts(struct smtpta_options *o, struct slice text)
@@ -219,6 +342,11 @@ static int set_unknown_outcome(struct smtpta_options *o, struct slice text)
 
 static const struct own own_rows[] = {
 	{ "attempts", "a file, or -", set_attempts },
+	{ "dns", MODES, set_dns_mode },
+	{ "dns-anchor", PATH, set_dns_anchor },
+	{ "dns-hosts", PATH, set_dns_hosts },
+	{ "dns-resolv", PATH, set_dns_resolv },
+	{ "dns-servers", SERVERS, set_dns_servers },
 	{ "idle", "an interval from 1s to 20d, such as 150s", set_idle },
 	{ "ignore-ezmlm", "no value", set_ignore_ezmlm },
 	{ "source", "IP addresses with commas between", set_source },

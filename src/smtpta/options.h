@@ -9,6 +9,7 @@
 #include "agent/title.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "net/dns.h"
 #include "net/local.h"
 
 /* Seconds; RFC 5321 4.5.3.2 gives the minima that matter. */
@@ -46,10 +47,19 @@ struct smtpta_options {
 	title_show *show_title; /* -s: whom to give titles; or NULL */
 	bool no_mx;		/* -x */
 	bool allow_local;	/* -X; counts only with -x */
-	bool ignore_ezmlm;	/* -O ignore-ezmlm */
-	const char *attempts;	/* -O attempts=: a file, "-" or NULL */
-	bool hold_unknown;	/* -O unknown-outcome=hold */
-	unsigned idle;		/* -O idle=: seconds until QUIT */
+	bool v6_first;		/* -6: among hosts of equal preference */
+	bool check_wks;		/* -W */
+	/* Names and addresses that are this host too, with commas between. */
+	struct slice self_addresses; /* SELFADDRESSES */
+	struct dns_options dns;	     /* whom to ask for names, and how */
+	bool has_dns_mode;	     /* -O dns= was there */
+	/* A number below n (at least 1) by chance; NULL: none is wanted. */
+	size_t (*choose)(void *context, size_t n);
+	void *choose_context;
+	bool ignore_ezmlm;		 /* -O ignore-ezmlm */
+	const char *attempts;		 /* -O attempts=: a file, "-" or NULL */
+	bool hold_unknown;		 /* -O unknown-outcome=hold */
+	unsigned idle;			 /* -O idle=: seconds until QUIT */
 	const char *syslog_path;	 /* -O syslog=: where syslogd listens */
 	bool sync_always;		 /* -O sync=always */
 	unsigned window;		 /* -O window=: messages */
@@ -93,6 +103,29 @@ MUST_USE int smtpta_options_local(struct smtpta_options *o, struct slice value,
  */
 MUST_USE int smtpta_options_bindaddr(struct smtpta_options *o,
 				     struct slice value, struct err *err);
+
+/*
+ * Read DNSMODE, DNSSERVERS and DNSANCHOR, which count if there was no -O for
+ * the same, and MAILVAR and SELFADDRESSES. The values are borrowed, and a NUL
+ * is behind each; an empty one is as good as none. -1, with err filled, if one
+ * is not as it must be.
+ */
+MUST_USE int smtpta_options_dns_mode(struct smtpta_options *o,
+				     struct slice value, struct err *err);
+MUST_USE int smtpta_options_dns_servers(struct smtpta_options *o,
+					struct slice value, struct err *err);
+MUST_USE int smtpta_options_dns_anchor(struct smtpta_options *o,
+				       struct slice value, struct err *err);
+MUST_USE int smtpta_options_mailvar(struct smtpta_options *o,
+				    struct slice value, struct err *err);
+MUST_USE int smtpta_options_self(struct smtpta_options *o, struct slice value,
+				 struct err *err);
+
+/*
+ * Reads a word of SELFADDRESSES: an address, plain or in brackets. False if it
+ * is none, and so a name.
+ */
+MUST_USE bool smtpta_options_address(struct slice word, struct net_addr *ret);
 
 /*
  * Reads one -O value, "KEY=VALUE" or "KEY"; it must be followed by a NUL and

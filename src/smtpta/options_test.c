@@ -28,6 +28,8 @@ static void test_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.window, 100);
 	assert_int_equal(o.window_bytes, 4 * 1024 * 1024);
 	assert_int_equal(o.idle, 150);
+	assert_int_equal(o.probe_after, 20);
+	assert_int_equal(o.signal_grace, 60);
 	assert_string_equal(o.syslog_path, "/dev/log");
 	assert_int_equal(o.local.form, LOCAL_NONE);
 	assert_int_equal(o.sources.len, 0);
@@ -294,6 +296,119 @@ static void test_syslog_has_an_absolute_path(void **state)
 	check_own_refused("syslog=log", "absolute path");
 }
 
+static void test_dns_keys_say_whom_to_ask(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(o.dns.mode, DNS_VALIDATE);
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns=Off"), &err), 0);
+	assert_int_equal(o.dns.mode, DNS_OFF);
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns=trusted"), &err), 0);
+	assert_int_equal(o.dns.mode, DNS_TRUSTED);
+	assert_int_equal(
+	    smtpta_options_own(
+		&o, SLICE("dns-servers=192.0.2.1,[IPv6:::1]:54 127.0.0.1"),
+		&err),
+	    0);
+	assert_string_equal(o.dns.servers, "192.0.2.1,[IPv6:::1]:54 127.0.0.1");
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns-anchor=/a"), &err),
+			 0);
+	assert_string_equal(o.dns.anchor_file, "/a");
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns-hosts=/h"), &err),
+			 0);
+	assert_string_equal(o.dns.hosts, "/h");
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns-resolv=/r"), &err),
+			 0);
+	assert_string_equal(o.dns.resolv_conf, "/r");
+	check_own_refused("dns", "expected validate, trusted or off");
+	check_own_refused("dns=yes", "expected validate, trusted or off");
+	check_own_refused("dns-servers", "expected IP addresses, or literals");
+	check_own_refused("dns-servers=", "expected IP addresses, or literals");
+	check_own_refused("dns-servers=ns.example", "expected IP addresses");
+	check_own_refused("dns-anchor=root.key", "expected an absolute path");
+	check_own_refused("dns-hosts=", "expected an absolute path");
+	check_own_refused("dns-resolv", "expected an absolute path");
+}
+
+struct variable {
+	int (*read)(struct smtpta_options *o, struct slice value,
+		    struct err *err);
+	const char *value;
+	bool is_good;
+};
+
+static void test_variables_say_what_options_did_not(void **state)
+{
+	struct smtpta_options o = smtpta_options_default();
+	struct smtpta_options told = smtpta_options_default();
+	struct err err;
+	static const struct variable rows[] = {
+		{ smtpta_options_dns_mode, "off", true },
+		{ smtpta_options_dns_servers, "192.0.2.2", true },
+		{ smtpta_options_dns_anchor, "/b", true },
+		{ smtpta_options_mailvar, "/var/mail", true },
+	};
+
+	(void)state;
+	assert_int_equal(smtpta_options_own(&told, SLICE("dns=trusted"), &err),
+			 0);
+	assert_int_equal(
+	    smtpta_options_own(&told, SLICE("dns-servers=192.0.2.1"), &err), 0);
+	assert_int_equal(
+	    smtpta_options_own(&told, SLICE("dns-anchor=/a"), &err), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct slice value = slice_of(rows[i].value);
+
+		assert_int_equal(rows[i].read(&o, value, &err), 0);
+		assert_int_equal(rows[i].read(&told, value, &err), 0);
+	}
+	assert_int_equal(o.dns.mode, DNS_OFF);
+	assert_string_equal(o.dns.servers, "192.0.2.2");
+	assert_string_equal(o.dns.anchor_file, "/b");
+	assert_string_equal(o.dns.memory_dir, "/var/mail");
+	assert_int_equal(told.dns.mode, DNS_TRUSTED);
+	assert_string_equal(told.dns.servers, "192.0.2.1");
+	assert_string_equal(told.dns.anchor_file, "/a");
+	assert_string_equal(told.dns.memory_dir, "/var/mail");
+}
+
+static void test_variables_that_are_wrong_are_named(void **state)
+{
+	static const struct {
+		const char *name;
+		struct variable v;
+	} rows[] = {
+		{ "DNSMODE", { smtpta_options_dns_mode, "on", false } },
+		{ "DNSMODE", { smtpta_options_dns_mode, "", true } },
+		{ "DNSSERVERS", { smtpta_options_dns_servers, "ns", false } },
+		{ "DNSSERVERS", { smtpta_options_dns_servers, "", true } },
+		{ "DNSANCHOR", { smtpta_options_dns_anchor, "a", false } },
+		{ "DNSANCHOR", { smtpta_options_dns_anchor, "", true } },
+		{ "MAILVAR", { smtpta_options_mailvar, "var", false } },
+		{ "MAILVAR", { smtpta_options_mailvar, "", true } },
+		{ "SELFADDRESSES",
+		  { smtpta_options_self, "a,[1.2.3]", false } },
+		{ "SELFADDRESSES", { smtpta_options_self, "[::1]", false } },
+		{ "SELFADDRESSES",
+		  { smtpta_options_self, "[IPv6:::1], a,::2,1.2.3.4,", true } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct smtpta_options o = smtpta_options_default();
+		struct err err;
+		int r = rows[i].v.read(&o, slice_of(rows[i].v.value), &err);
+
+		assert_int_equal(r, rows[i].v.is_good ? 0 : -1);
+		if (r < 0)
+			assert_int_equal(strncmp(err.text, rows[i].name,
+						 strlen(rows[i].name)),
+					 0);
+	}
+}
+
 static void test_source_is_a_pool_of_addresses(void **state)
 {
 	struct smtpta_options o = smtpta_options_default();
@@ -469,6 +584,9 @@ int main(void)
 		cmocka_unit_test(test_attempts_go_to_a_file_or_stdout),
 		cmocka_unit_test(test_syslog_has_an_absolute_path),
 		cmocka_unit_test(test_last_of_7_and_8_counts_and_77_stays),
+		cmocka_unit_test(test_dns_keys_say_whom_to_ask),
+		cmocka_unit_test(test_variables_say_what_options_did_not),
+		cmocka_unit_test(test_variables_that_are_wrong_are_named),
 		cmocka_unit_test(test_source_is_a_pool_of_addresses),
 		cmocka_unit_test(test_local_end_wins_over_bindaddr),
 		cmocka_unit_test(

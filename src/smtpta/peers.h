@@ -8,6 +8,7 @@
 #define SMTPTA_PEERS_H
 
 #include "base/slice.h"
+#include "net/addr.h"
 
 struct peers; /* opaque */
 
@@ -19,7 +20,11 @@ struct peer {
 	 * If that works, they are ignored from then on.
 	 */
 	unsigned doubted;
-	bool no_window; /* lost a connection with ends unanswered */
+	/* Lost a connection with ends unanswered, or was out of step. */
+	bool no_window;
+	/* The address that wants to be asked again, since it greylists. */
+	bool has_greylisted;
+	struct net_addr greylisted;
 	/* Recipients whose outcome it has left unknown. */
 	uint64_t n_unknown;
 };

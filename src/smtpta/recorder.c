@@ -15,14 +15,18 @@
 #include "smtpta/attempt.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct recorder {
 	struct recorder_setup setup;
 	struct attempt_list open;
 	struct str destination, json;
-	struct attempt_try *tries; /* ATTEMPT_TRIES_MAX of them */
-	size_t n_tries;		   /* ever, for this connection */
-	int64_t tries_wall_at;	   /* of the first */
+	struct str site;
+	struct net_addr site_addrs[ATTEMPT_SITE_MAX];
+	size_t n_site_addrs;
+	struct attempt_try *tries;	 /* ATTEMPT_TRIES_MAX of them */
+	size_t n_tries;			 /* ever, for this connection */
+	int64_t tries_at, tries_wall_at; /* of the earliest */
 	bool are_tries_told;
 	bool is_opening, is_ready;
 	unsigned offered;
@@ -82,7 +86,7 @@ static struct attempt *new_attempt(struct recorder *r, const void *key,
 	a->has_connection = r->is_ready;
 	if (r->n_tries > 0 && !r->are_tries_told) {
 		a->has_tries = r->are_tries_told = true;
-		a->at = r->tries[0].at;
+		a->at = r->tries_at;
 		a->wall_at = r->tries_wall_at;
 	}
 	TAILQ_INSERT_TAIL(&r->open, a, link);
@@ -99,6 +103,9 @@ static void end_attempt(struct recorder *r, struct attempt *a)
 		.channel = r->setup.channel,
 		.is_lmtp = r->setup.is_lmtp,
 		.destination = str_slice(&r->destination),
+		.site = str_slice(&r->site),
+		.site_addrs = r->site_addrs,
+		.n_site_addrs = r->n_site_addrs,
 		.tries = r->tries,
 		.n_tries = n_kept,
 		.n_tries_ever = r->n_tries,
@@ -137,6 +144,7 @@ void recorder_free(struct recorder *r)
 	}
 	free(r->tries);
 	str_done(&r->destination);
+	str_done(&r->site);
 	str_done(&r->json);
 	free(r);
 }
@@ -151,31 +159,52 @@ void recorder_destination(struct recorder *r, struct slice destination)
 	end_all(r);
 	str_clear(&r->destination);
 	str_add(&r->destination, json_cut(destination, ATTEMPT_WORDS_MAX));
-	r->n_tries = 0;
+	str_clear(&r->site);
+	r->n_tries = r->n_site_addrs = 0;
 	r->are_tries_told = r->is_opening = r->is_ready = false;
 }
 
+void recorder_site(struct recorder *r, struct slice site,
+		   const struct net_addr *addrs, size_t n)
+{
+	if (r == NULL)
+		return;
+	str_clear(&r->site);
+	str_add(&r->site, json_cut(site, ATTEMPT_WORDS_MAX));
+	r->n_site_addrs = n < ATTEMPT_SITE_MAX ? n : ATTEMPT_SITE_MAX;
+	if (n > 0)
+		memcpy(r->site_addrs, addrs, r->n_site_addrs * sizeof(*addrs));
+}
+
+/* Addresses that race are told of in the order in which they end. */
+static void note_beginning(struct recorder *r, int64_t began)
+{
+	if (r->n_tries > 1 && began >= r->tries_at)
+		return;
+	r->tries_wall_at = r->setup.wall() - (r->setup.now() - began);
+	r->tries_at = began;
+}
+
 void recorder_try(struct recorder *r, struct slice host,
-		  const struct net_addr *addr)
+		  const struct net_addr *addr, int64_t began)
 {
 	struct attempt_try *t;
 
 	if (r == NULL)
 		return;
 	r->n_tries++;
+	note_beginning(r, began);
 	t = last_try(r);
 	attempt_dialogue_clear(&t->opening);
 	str_clear(&t->why);
 	str_clear(&t->host);
 	*t = (struct attempt_try){ .addr = *addr,
-				   .at = r->setup.now(),
+				   .at = began,
 				   .took = -1,
 				   .host = t->host,
 				   .why = t->why,
 				   .opening = t->opening };
 	str_add(&t->host, json_cut(host, ATTEMPT_WORDS_MAX));
-	if (r->n_tries == 1)
-		r->tries_wall_at = r->setup.wall();
 	r->is_opening = true;
 	r->is_ready = false;
 	r->offered = 0;
@@ -217,10 +246,26 @@ void recorder_failed(struct recorder *r, const struct diag *why, unsigned code)
 	str_add(&t->why, json_cut(why->diagnostic, ATTEMPT_WORDS_MAX));
 }
 
+void recorder_overtaken(struct recorder *r)
+{
+	if (r == NULL || r->n_tries == 0)
+		return;
+	end_try(r);
+	last_try(r)->is_overtaken = true;
+}
+
 void recorder_closed(struct recorder *r)
 {
 	if (r != NULL)
 		r->is_ready = r->is_opening = false;
+}
+
+const struct attempt_try *recorder_tries(const struct recorder *r,
+					 size_t *ret_n)
+{
+	*ret_n =
+	    r->n_tries < ATTEMPT_TRIES_MAX ? r->n_tries : ATTEMPT_TRIES_MAX;
+	return r->tries;
 }
 
 /* ---- what is said and heard ------------------------------------------------

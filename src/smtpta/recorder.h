@@ -15,6 +15,7 @@
 #include "smtp/engine.h"
 
 struct recorder; /* opaque */
+struct attempt_try;
 
 struct recorder_setup {
 	const char *program;
@@ -41,21 +42,42 @@ void recorder_free(struct recorder *r);
  */
 void recorder_destination(struct recorder *r, struct slice destination);
 
-/* An address of a host of it is tried; connected, from this end; ready for
- * mail. */
+/*
+ * The site that it belongs to (smtpta/route.h), if it is known, and the
+ * addresses of its best hosts.
+ */
+void recorder_site(struct recorder *r, struct slice site,
+		   const struct net_addr *addrs, size_t n);
+
+/*
+ * An address of a host of it is or was tried, beginning at this time of the
+ * recorder's clock; connected, from this end; ready for mail. What is told
+ * between is about the last address that was named so.
+ */
 void recorder_try(struct recorder *r, struct slice host,
-		  const struct net_addr *addr);
+		  const struct net_addr *addr, int64_t began);
 void recorder_connected(struct recorder *r, const struct net_addr *local);
 void recorder_ready(struct recorder *r);
 
 /* The address will not do. code: of a refusal, 0 if none came. */
 void recorder_failed(struct recorder *r, const struct diag *why, unsigned code);
 
+/* Another one was connected to before the address was; or would do. */
+void recorder_overtaken(struct recorder *r);
+
 /* The connection is closed. */
 void recorder_closed(struct recorder *r);
 
 /* What the engine traces, without secrets (smtpta/secret.h). */
 void recorder_said(struct recorder *r, const struct smtp_said *said);
+
+/*
+ * The addresses tried since recorder_destination(), as far as they are kept
+ * (ATTEMPT_TRIES_MAX); the last one's `reason` is NULL if it is ready. Borrowed
+ * until one of the calls above.
+ */
+const struct attempt_try *recorder_tries(const struct recorder *r,
+					 size_t *ret_n);
 
 /* n bytes of content were put into the output. */
 void recorder_content(struct recorder *r, const struct smtp_transaction *t,

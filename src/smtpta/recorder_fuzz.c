@@ -98,7 +98,8 @@ static void tell_of_connection(struct told *told, unsigned how,
 		for (size_t i = 0; i < SLOTS; i++)
 			told->is_open[i] = false;
 	} else if (how % 5 == 1) {
-		recorder_try(told->recorder, text, &addr);
+		recorder_try(told->recorder, text, &addr,
+			     told->now - (int64_t)(how / 5));
 	} else if (how % 5 == 2) {
 		recorder_connected(told->recorder, &addr);
 	} else if (how % 5 == 3) {

@@ -157,7 +157,7 @@ static void outcome(struct scene *s, const void *key, size_t rcpt,
 static void connect_with(struct scene *s, const char *ehlo_reply)
 {
 	recorder_destination(s->recorder, SLICE("example.com"));
-	recorder_try(s->recorder, SLICE("mx.example.com"), &s->addr);
+	recorder_try(s->recorder, SLICE("mx.example.com"), &s->addr, now);
 	now += 5;
 	recorder_connected(s->recorder, &s->local);
 	hear(s, s->command++, 220, "220 mx ESMTP", NULL);
@@ -269,6 +269,45 @@ static void test_reused_connection_is_told_again_its_search_is_not(void **state)
 	finish(&s);
 }
 
+/* They are told of in the order in which they end. */
+static void test_race_is_told_from_its_beginning(void **state)
+{
+	struct net_addr site[2];
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	site[0] = s.addr;
+	site[1] = s.local;
+	recorder_destination(s.recorder, SLICE("example.com"));
+	recorder_site(s.recorder, SLICE("a.example,b.example"), site, 2);
+	now = 400;
+	recorder_try(s.recorder, SLICE("b.example"), &s.addr, 300);
+	recorder_overtaken(s.recorder);
+	recorder_try(s.recorder, SLICE("a.example"), &s.addr, 50);
+	now = 420;
+	recorder_connected(s.recorder, &s.local);
+	recorder_ready(s.recorder);
+	recorder_begin(s.recorder, &s.job, &s.t);
+	recorder_end(s.recorder, &s.t);
+	assert_has(&s, "\"time\":\"2026-11-22T02:25:50.050Z\",\"ms\":370,");
+	assert_has(&s, "\"site\":{\"key\":\"a.example,b.example\","
+		       "\"addresses\":[\"192.0.2.1\",\"2001:db8::1\"]},");
+	assert_has(&s, "\"tried\":[{\"host\":\"b.example\",\"address\":"
+		       "\"192.0.2.1\",\"port\":25,\"at\":250,\"ms\":100,"
+		       "\"result\":\"overtaken\"},{\"host\":\"a.example\","
+		       "\"address\":\"192.0.2.1\",\"port\":25,\"at\":0,"
+		       "\"ms\":370,\"result\":\"ready\"}],");
+	assert_has(&s, "\"connection\":{\"protocol\":\"smtp\","
+		       "\"host\":\"a.example\",");
+	/* Another destination may be of no site. */
+	recorder_destination(s.recorder, SLICE("example.com"));
+	outcome(&s, &s.job, 0, &(struct diag){ .reason = "why" });
+	recorder_end(s.recorder, &s.job);
+	assert_has(&s, "\"site\":null,\"tried\":[],");
+	finish(&s);
+}
+
 static void test_host_that_is_not_reached_is_told_to_the_first_job(void **state)
 {
 	const struct diag why = { .fate = FATE_DEFERRED_ALL,
@@ -279,10 +318,10 @@ static void test_host_that_is_not_reached_is_told_to_the_first_job(void **state)
 	(void)state;
 	begin(&s);
 	recorder_destination(s.recorder, SLICE("example.com"));
-	recorder_try(s.recorder, SLICE("example.com"), &s.addr);
+	recorder_try(s.recorder, SLICE("example.com"), &s.addr, now);
 	now = 3;
 	recorder_failed(s.recorder, &why, 0);
-	recorder_try(s.recorder, SLICE("example.com"), &s.addr);
+	recorder_try(s.recorder, SLICE("example.com"), &s.addr, now);
 	recorder_connected(s.recorder, &s.local);
 	hear(&s, s.command++, 421, "421 busy", NULL);
 	recorder_failed(s.recorder, &why, 421);
@@ -466,7 +505,7 @@ static void test_addresses_beyond_the_limit_keep_the_last(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		str_clear(&host);
 		str_addf(&host, "mx%u", i);
-		recorder_try(s.recorder, str_slice(&host), &s.addr);
+		recorder_try(s.recorder, str_slice(&host), &s.addr, now);
 		recorder_failed(s.recorder, &refused, 0);
 	}
 	outcome(&s, &s.job, 0, &refused);
@@ -543,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_record_has_all_that_happened),
 		cmocka_unit_test(
 		    test_reused_connection_is_told_again_its_search_is_not),
+		cmocka_unit_test(test_race_is_told_from_its_beginning),
 		cmocka_unit_test(
 		    test_host_that_is_not_reached_is_told_to_the_first_job),
 		cmocka_unit_test(test_loss_is_told_with_what_was_missing),

@@ -5,8 +5,8 @@
  * anew when a reply is whole or something was written. A blocked write has
  * the `tcpw` timeout. Both directions are polled while output is pending.
  *
- * A signal: an end of data that was sent is waited for, at most
- * SIGNAL_GRACE together; everything else is given up.
+ * A signal: ends of data that were sent are waited for, at most signal_grace
+ * (options.h) together; everything else is given up.
  */
 #include "smtpta/session.h"
 
@@ -23,16 +23,18 @@
 enum {
 	READ_STEP = 4096,
 	OUTPUT_MAX = 512 * 1024, /* content is added up to here, then sent */
-	SIGNAL_GRACE = 60 * 1000,
-	QUIT_GRACE = 1000 /* for QUIT to leave a full socket */
+	QUIT_GRACE = 1000	 /* for QUIT to leave a full socket */
 };
 
-struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
+struct session *session_new(const struct smtpta_options *o,
+			    struct dns_resolver *dns, struct sesslog *log,
 			    session_fill *fill)
 {
 	struct session *s = mem_zero(1, sizeof(*s));
 
 	s->options = o;
+	s->dns = dns;
+	s->reach = reach_new();
 	s->log = log;
 	s->fill = fill;
 	s->title.show = o->show_title;
@@ -123,16 +125,24 @@ bool session_is_detour(const struct session *s)
 
 const struct net_addr *session_passed(const struct session *s, size_t *ret_n)
 {
-	*ret_n = s->route.n == 0 ? 0 : s->at + 1;
-	return s->route.addrs;
+	*ret_n = s->n_passed;
+	return s->passed;
 }
 
 bool session_has_next(const struct session *s, const struct tried *avoid)
 {
-	for (size_t i = s->at + 1; i < s->route.n; i++)
-		if (!tried_has(avoid, &s->route.addrs[i]))
+	struct tried passed = { .addrs = s->passed, .n = s->n_passed };
+
+	for (size_t i = 0; i < s->route.n; i++)
+		if (!tried_has(avoid, &s->route.addrs[i]) &&
+		    !tried_has(&passed, &s->route.addrs[i]))
 			return true;
 	return false;
+}
+
+const struct route *session_route(const struct session *s)
+{
+	return &s->route;
 }
 
 bool session_saw_outage(const struct session *s)
@@ -168,14 +178,15 @@ void session_restart_clock(struct session *s)
 
 static int64_t deadline(struct session *s)
 {
-	int64_t until;
+	int64_t until, last;
 
 	if (smtp_replies_heard(s->engine) != s->replies_heard)
 		session_restart_clock(s);
 	until = s->wait_since + (int64_t)timeout_seconds(s) * 1000;
-	if (s->signalled_at != 0 && until > s->signalled_at + SIGNAL_GRACE)
-		until = s->signalled_at + SIGNAL_GRACE;
-	return until;
+	if (s->signalled_at == 0)
+		return until;
+	last = s->signalled_at + (int64_t)s->options->signal_grace * 1000;
+	return until < last ? until : last;
 }
 
 static void lost_by_timeout(struct session *s)
@@ -212,6 +223,7 @@ static void take_input(struct session *s, enum conn_result result)
 {
 	switch (result) {
 	case CONN_OK:
+		s->last_used = conn_now();
 		smtp_input(s->engine, str_slice(&s->in));
 		break;
 	case CONN_TIMEOUT:
@@ -268,6 +280,18 @@ static void wait_for_room(struct session *s)
 		take_input(s, result);
 }
 
+/* What the server has said, 421 and replies, may still lie there. */
+static void hear_last_words(struct session *s)
+{
+	do {
+		str_clear(&s->in);
+		if (conn_read(s->conn, READ_STEP, &s->in, conn_now()) !=
+		    CONN_OK)
+			return;
+		smtp_input(s->engine, str_slice(&s->in));
+	} while (smtp_wants(s->engine) != 0);
+}
+
 static void write_some(struct session *s)
 {
 	ssize_t n = conn_write(s->conn, smtp_output(s->engine));
@@ -281,10 +305,9 @@ static void write_some(struct session *s)
 	} else if (n == 0) {
 		wait_for_room(s);
 	} else if (errno == EPIPE || errno == ECONNRESET) {
-		/* A last word, such as 421, may still lie there to be read. */
 		int code = errno;
 
-		read_some(s);
+		hear_last_words(s);
 		lost_by_error(s, "write to remote", code);
 	} else {
 		lost_by_error(s, "write to remote", errno);
@@ -429,6 +452,8 @@ void session_free(struct session *s)
 	title_done(&s->title);
 	secret_done(&s->secret);
 	str_done(&s->in);
+	str_done(&s->own_name);
+	reach_free(s->reach);
 	arena_free(s->arena);
 	free(s);
 }

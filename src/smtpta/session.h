@@ -1,9 +1,10 @@
 /*
  * session.h - one SMTP or LMTP session: the engine over a connection.
  *
- * The session opens a connection to the first address of a destination that
- * gives a usable greeting, pumps the engine over it, and keeps it for the next
- * message to the same destination. It decides nothing about recipients.
+ * The session opens a connection to an address of a destination that gives a
+ * usable greeting, of the best preference that has one, pumps the engine over
+ * it, and keeps it for the next message to the same destination. It decides
+ * nothing about recipients.
  */
 #ifndef SMTPTA_SESSION_H
 #define SMTPTA_SESSION_H
@@ -31,12 +32,15 @@ struct session_terms {
 	unsigned ignored; /* extensions, a set of enum smtp_ext */
 	unsigned window;  /* messages; see smtp/engine.h */
 	uint64_t window_bytes;
-	struct tried avoid;	    /* addresses that are passed over */
+	struct tried avoid; /* addresses that are passed over */
+	/* Asked first among its equals; borrowed, or NULL. */
+	const struct net_addr *first;
 	int64_t (*wall_time)(void); /* Unix time; NULL: no BY= is sent */
 };
 
 /* Everything borrowed; log may be NULL. Given to the caller. */
-struct session *session_new(const struct smtpta_options *o, struct sesslog *log,
+struct session *session_new(const struct smtpta_options *o,
+			    struct dns_resolver *dns, struct sesslog *log,
 			    session_fill *fill);
 
 /*
@@ -76,16 +80,23 @@ bool session_is_for(const struct session *s, struct slice host);
 bool session_is_detour(const struct session *s);
 
 /*
- * The addresses of the destination up to and including that of the open (or
- * last) session; borrowed until the next session_open().
+ * The addresses of the destination that were asked: those that would not do
+ * when the session was opened, and at the end that of the open (or last)
+ * session, if it came to one. Borrowed until the next session_open().
  */
 const struct net_addr *session_passed(const struct session *s, size_t *ret_n);
 
-/* Has the destination an address behind those that is not avoided? */
+/* Has the destination an address beside those that is not avoided? */
 bool session_has_next(const struct session *s, const struct tried *avoid);
 
 /* Was a host of the destination out of reach when it was last opened? */
 bool session_saw_outage(const struct session *s);
+
+/*
+ * How the host of the open (or last) session was found; borrowed until the
+ * next session_open().
+ */
+const struct route *session_route(const struct session *s);
 
 /* The engine of the open session. */
 struct smtp_engine *session_engine(struct session *s);

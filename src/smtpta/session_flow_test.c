@@ -107,7 +107,7 @@ static void test_large_content_flows_in_bounded_pieces(void **state)
 	content_left = 10 * 1000 * 1000;
 	assert_int_equal(send_message(&t, &d), SMTP_EVENT_DONE);
 	assert_int_equal(d->fate, FATE_RELAYED);
-	session_free(t.session);
+	talk_leave(&t);
 	server_end(&t.server);
 	assert_true(t.server.heard.len > 10 * 1000 * 1000);
 	assert_true(t.server.heard.len < 10 * 1000 * 1000 + 100 * 1000);
@@ -131,7 +131,7 @@ static void test_server_that_does_not_read_is_given_up(void **state)
 						   "for 1 sec")) < d->text.len);
 	assert_true(conn_now() - begin < 10000);
 	session_abandon(t.session, "test");
-	session_free(t.session);
+	talk_leave(&t);
 	server_end(&t.server);
 	server_done(&t.server);
 	str_done(&t.host);
@@ -153,7 +153,7 @@ static void test_last_words_are_heard(void **state)
 	assert_true(slice_find_text(d->text, SLICE("421 (too much)")) <
 		    d->text.len);
 	session_abandon(t.session, "test");
-	session_free(t.session);
+	talk_leave(&t);
 	server_end(&t.server);
 	server_done(&t.server);
 	str_done(&t.host);
@@ -217,7 +217,32 @@ static void test_each_reply_has_a_deadline_of_its_own(void **state)
 	assert_true(talk_open(&t));
 	assert_int_equal(send_message(&t, &d), SMTP_EVENT_DONE);
 	assert_int_equal(d->fate, FATE_RELAYED);
-	session_free(t.session);
+	talk_leave(&t);
+	server_end(&t.server);
+	server_done(&t.server);
+	str_done(&t.host);
+}
+
+/* A session that rested is asked whether it still lives, at no cost. */
+static void test_session_is_probed_when_it_rested_long_enough(void **state)
+{
+	static const unsigned probe_after[] = { 0, 20, 0 };
+	const struct diag *d;
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, SERVER_HELLO("SIZE") ENVELOPE_STEPS
+		   "D\nS:250 one\n" ENVELOPE_STEPS
+		   "D\nS:250 two\nC:RSET\nS:250 ok\n" ENVELOPE_STEPS
+		   "D\nS:250 three\n" SERVER_QUIT);
+	for (int i = 0; i < 3; i++) {
+		t.options.probe_after = probe_after[i];
+		usleep(10 * 1000);
+		assert_true(talk_open(&t)); /* a new one needs no probe */
+		assert_int_equal(send_message(&t, &d), SMTP_EVENT_DONE);
+		assert_int_equal(d->fate, FATE_RELAYED);
+	}
+	talk_leave(&t);
 	server_end(&t.server);
 	server_done(&t.server);
 	str_done(&t.host);
@@ -257,10 +282,10 @@ static void test_dialogue_is_logged_without_content(void **state)
 	str_addf(&path, "%s/log", dir);
 	assert_int_equal(sesslog_open(str_cstr(&path), &l, &err), 0);
 	session_free(t.session);
-	t.session = session_new(&t.options, l, talk_fill);
+	t.session = session_new(&t.options, t.dns, l, talk_fill);
 	assert_true(talk_open(&t));
 	assert_int_equal(send_message(&t, &d), SMTP_EVENT_DONE);
-	session_free(t.session);
+	talk_leave(&t);
 	sesslog_close(l);
 	server_end(&t.server);
 	assert_true(test_file_read(str_cstr(&path), &log));
@@ -376,7 +401,36 @@ static void test_signal_waits_for_the_reply_to_an_end(void **state)
 	talk_begin(&t, SERVER_HELLO("SIZE") ENVELOPE_STEPS
 		   "D\nZ:1000\nS:250 taken\nW\n");
 	in_child(send_awaited, &t);
-	session_free(t.session);
+	talk_leave(&t);
+	server_end(&t.server);
+	server_done(&t.server);
+	str_done(&t.host);
+}
+
+static void send_to_the_silent(struct talk *t)
+{
+	const struct diag *d;
+
+	t->options.signal_grace = 1;
+	assert_true(talk_open(t));
+	signal_in(200);
+	assert_int_equal(send_message(t, &d), SMTP_EVENT_DONE);
+	assert_int_equal(d->fate, FATE_DEFERRED_BACK);
+	assert_true(
+	    slice_find_text(d->text, SLICE("outcome unknown: interrupted by "
+					   "signal while 1 response was "
+					   "missing")) < d->text.len);
+}
+
+/* The reply's own timeout would be ten times as long. */
+static void test_signal_does_not_wait_for_ever(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, SERVER_HELLO("SIZE") ENVELOPE_STEPS "D\nW\n");
+	in_child(send_to_the_silent, &t);
+	talk_leave(&t);
 	server_end(&t.server);
 	server_done(&t.server);
 	str_done(&t.host);
@@ -396,10 +450,13 @@ int main(void)
 		cmocka_unit_test(
 		    test_other_descriptor_is_seen_while_a_reply_is_awaited),
 		cmocka_unit_test(test_each_reply_has_a_deadline_of_its_own),
+		cmocka_unit_test(
+		    test_session_is_probed_when_it_rested_long_enough),
 		cmocka_unit_test(test_dialogue_is_logged_without_content),
 		cmocka_unit_test(test_signal_ends_the_opening),
 		cmocka_unit_test(test_signal_gives_up_what_is_not_sent),
 		cmocka_unit_test(test_signal_waits_for_the_reply_to_an_end),
+		cmocka_unit_test(test_signal_does_not_wait_for_ever),
 	};
 
 	return TEST_RUN(tests);

@@ -5,11 +5,13 @@
 #define SMTPTA_SESSION_INTERNAL_H
 
 #include "net/conn.h"
+#include "net/reach.h"
 #include "smtpta/secret.h"
 #include "smtpta/session.h"
 
 struct session {
 	const struct smtpta_options *options;
+	struct dns_resolver *dns;
 	struct sesslog *log;
 	session_said *listener; /* may be NULL */
 	void *listener_context;
@@ -26,6 +28,8 @@ struct session {
 	struct conn *conn;
 	struct smtp_engine *engine;
 	struct str in;
+	struct str own_name; /* for EHLO; empty: none that is good */
+	bool knows_own_name;
 	int64_t wait_since, last_used, signalled_at;
 	uint64_t replies_heard; /* when wait_since was set */
 	const struct diag *failure;
@@ -34,6 +38,9 @@ struct session {
 	bool was_silent;    /* the connection was lost by a timeout */
 	struct route route; /* to the host, in the arena */
 	size_t at;	    /* the address of the connection, in the route */
+	struct net_addr *passed; /* see session_passed(); in the arena */
+	size_t n_passed;
+	struct reach *reach;
 	bool is_detour, saw_outage;
 };
 

@@ -5,7 +5,10 @@
 
 #include "spool/test_files.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 struct place {
@@ -267,11 +270,63 @@ static void test_full_disk_loses_lines_and_nothing_else(void **state)
 	place_close(&p);
 }
 
+static void note_complaint(void *context, const char *text)
+{
+	str_adds(context, text);
+	str_addc(context, '\n');
+}
+
+/* Once, until lines can be written again. */
+static void test_lost_lines_are_told_once(void **state)
+{
+	struct str told = STR_INIT, want = STR_INIT;
+	struct sesslog *log;
+	struct place p;
+	int reader;
+
+	(void)state;
+	place_open(&p);
+	str_addf(&want, "lines of logfile are lost: %s: Broken pipe\n",
+		 str_cstr(&p.path));
+	assert_int_equal(mkfifo(str_cstr(&p.path), 0600), 0);
+	signal(SIGPIPE, SIG_IGN);
+	reader = open(str_cstr(&p.path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(reader >= 0);
+	log = log_open(&p);
+	sesslog_listen(log, note_complaint, &told);
+	sesslog_flush(log);
+	for (int i = 1; i <= 2; i++) {
+		struct str twice = STR_INIT;
+
+		fd_close(reader);
+		for (int j = 0; j < 3; j++) {
+			sesslog_line(log, 'w', SLICE("lost"));
+			sesslog_flush(log);
+		}
+		for (int j = 0; j < i; j++)
+			str_add(&twice, str_slice(&want));
+		assert_string_equal(str_cstr(&told), str_cstr(&twice));
+		str_done(&twice);
+		reader =
+		    open(str_cstr(&p.path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		sesslog_line(log, 'w', SLICE("taken"));
+		sesslog_flush(log);
+	}
+	sesslog_close(log);
+	fd_close(reader);
+	signal(SIGPIPE, SIG_DFL);
+	str_done(&told);
+	str_done(&want);
+	place_close(&p);
+}
+
 static void test_no_log_takes_everything(void **state)
 {
 	(void)state;
 	sesslog_line(NULL, 'w', SLICE("x"));
 	sesslog_printf(NULL, "%d", 1);
+	sesslog_job(NULL, SLICE("1"), SLICE("h"));
+	sesslog_listen(NULL, note_complaint, NULL);
 	sesslog_flush(NULL);
 	sesslog_close(NULL);
 }
@@ -287,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_file_is_made_readable_for_all_and_kept),
 		cmocka_unit_test(test_file_that_cannot_be_opened_is_an_error),
 		cmocka_unit_test(test_full_disk_loses_lines_and_nothing_else),
+		cmocka_unit_test(test_lost_lines_are_told_once),
 		cmocka_unit_test(test_no_log_takes_everything),
 	};
 

@@ -14,8 +14,14 @@
 #include "smtpta/deliver.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 
-enum { OUTAGE_MS = 60 * 1000 };
+enum {
+	OUTAGE_MS = 60 * 1000,
+	/* Descriptors: of a job (control, message, log), of all else. */
+	FDS_OF_JOB = 3,
+	FDS_SPARE = 16
+};
 
 struct outage {
 	struct arena *arena;
@@ -29,8 +35,11 @@ struct smtpta {
 	const struct smtpta_options *options;
 	struct agent *agent;
 	struct session *session; /* also the deliver's */
+	struct dns_resolver *dns;
+	bool is_dns_judged; /* what was wrong with it has been told */
 	struct peers *peers;
 	struct flight_list flights;
+	size_t n_flights, flights_max;
 	struct session_terms terms;
 	struct str host; /* of the last job line that named one */
 	bool has_host, is_stopping;
@@ -87,7 +96,7 @@ static struct flight *flight_of(struct smtpta *s, const struct jobline *line)
 		agent_add(s->agent, SLICE("# smtp needs defined host!\n"));
 		return flight_of_line();
 	}
-	sesslog_printf(s->deliver.log, "jobspec: %.*s", SLICE_ARG(line->line));
+	sesslog_job(s->deliver.log, line->name, str_slice(&s->host));
 	if (s->options->debug >= 2)
 		agent_comment(s->agent, "(fdcnt=%u, file:%.*s, host:%s)",
 			      count_fds(), SLICE_ARG(line->name),
@@ -102,17 +111,26 @@ static bool has_waiting_flight(const struct smtpta *s)
 	return last != NULL && last->state == FLIGHT_WAITING;
 }
 
-/* Has mail to go on to another host before more is taken? */
-static bool has_detour(const struct smtpta *s)
+/* Is there mail that must go, perhaps to another host, before more is taken? */
+static bool has_waiting_batch(const struct smtpta *s)
 {
 	const struct flight *f;
-	const struct batch *b;
 
 	TAILQ_FOREACH (f, &s->flights, link)
-		TAILQ_FOREACH (b, &f->batches, link)
-			if (b->state == BATCH_WAITING && b->tried.n > 0)
-				return true;
+		if (f->n_waiting > 0)
+			return true;
 	return false;
+}
+
+/* How many jobs may be open at once, by the limit of descriptors. */
+static size_t flights_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur <= FDS_SPARE + FDS_OF_JOB)
+		return 1;
+	return (size_t)((limit.rlim_cur - FDS_SPARE) / FDS_OF_JOB);
 }
 
 /* Could the message of a further line be sent at once? */
@@ -120,10 +138,11 @@ static bool has_room(const struct smtpta *s)
 {
 	if (TAILQ_EMPTY(&s->flights))
 		return true;
-	return !has_waiting_flight(s) && !s->options->one_per_connection &&
-	       session_is_open(s->session) &&
+	return s->n_flights < s->flights_max && !has_waiting_flight(s) &&
+	       !s->options->one_per_connection && session_is_open(s->session) &&
 	       smtp_is_busy(session_engine(s->session)) &&
-	       smtp_has_room(session_engine(s->session)) && !has_detour(s);
+	       smtp_has_room(session_engine(s->session)) &&
+	       !has_waiting_batch(s);
 }
 
 static void take_line(struct smtpta *s)
@@ -139,7 +158,9 @@ static void take_line(struct smtpta *s)
 	}
 	s->is_idle = line.kind == JOBLINE_IDLE;
 	f = flight_of(s, &line);
+	f->is_too_long = line.kind == JOBLINE_TOO_LONG;
 	TAILQ_INSERT_TAIL(&s->flights, f, link);
+	s->n_flights++;
 }
 
 /* ---- flights ----------------------------------------------------------------
@@ -180,6 +201,19 @@ static void tell_verbose_logs(void *context, char type, struct slice line,
 			verbose_line(f->job.verbose, type, line);
 }
 
+/*
+ * Nothing is wrong with the job: it waits until those before it are closed. If
+ * there are none, it is left to the scheduler to feed it again.
+ */
+static void on_busy(const struct smtpta *s, struct flight *f)
+{
+	if (f == TAILQ_FIRST(&s->flights))
+		return;
+	str_clear(&f->job.out);
+	agent_job_close(s->agent, &f->job);
+	f->state = FLIGHT_WAITING;
+}
+
 static void open_flight(struct smtpta *s, struct flight *f)
 {
 	struct agent_request request = { .name = f->name,
@@ -197,6 +231,9 @@ static void open_flight(struct smtpta *s, struct flight *f)
 		return;
 	case AGENT_RESYNC:
 		f->must_resync = true;
+		return;
+	case AGENT_BUSY:
+		on_busy(s, f);
 		return;
 	}
 	sesslog_printf(s->deliver.log, "%.*s: %.*s",
@@ -224,6 +261,8 @@ static void open_flights(struct smtpta *s)
 		    !slice_eq_nocase(host, f->host))
 			return;
 		open_flight(s, f);
+		if (f->state == FLIGHT_WAITING)
+			return;
 	}
 }
 
@@ -238,8 +277,11 @@ static void end_flights(struct smtpta *s)
 		bool must_resync = f->must_resync;
 
 		TAILQ_REMOVE(&s->flights, f, link);
+		s->n_flights--;
 		recorder_job_over(s->deliver.recorder, &f->job);
 		agent_job_say(s->agent, &f->job);
+		if (f->is_too_long)
+			agent_comment(s->agent, JOBLINE_WARNING, JOBLINE_MAX);
 		if (must_resync) {
 			agent_job_close(s->agent, &f->job);
 			agent_resync(s->agent, f->name);
@@ -272,6 +314,33 @@ static void on_unreachable(struct smtpta *s, struct slice host,
 	}
 }
 
+/*
+ * Once a name was asked for it is known whether validation works here. If not
+ * that is told once, since whoever wants it must know; so is a trial that got
+ * no answer when it has come to an end.
+ */
+static void judge_dns(struct smtpta *s)
+{
+	const struct dns_check *check;
+
+	if (s->is_dns_judged || session_route(s->session)->way == NULL)
+		return;
+	check = dns_check(s->dns, 0); /* no further trial */
+	if (check->trust == DNS_TRUST_UNKNOWN)
+		return;
+	s->is_dns_judged = true;
+	if (check->trust == DNS_TRUST_NEVER)
+		agent_comment(s->agent, "no DNSSEC here: %.*s",
+			      SLICE_ARG(check->why));
+	if (check->trust == DNS_TRUST_LOST)
+		agent_comment(s->agent, "no DNSSEC here any more: %.*s",
+			      SLICE_ARG(check->why));
+	if (check->warning.len > 0)
+		agent_comment(s->agent,
+			      "that DNSSEC works cannot be remembered: %.*s",
+			      SLICE_ARG(check->warning));
+}
+
 /* The batch that decides which host is needed: the first that waits. */
 static struct batch *first_waiting(const struct smtpta *s)
 {
@@ -279,7 +348,7 @@ static struct batch *first_waiting(const struct smtpta *s)
 	struct flight *f;
 
 	TAILQ_FOREACH (f, &s->flights, link) {
-		if (f->state != FLIGHT_OPEN)
+		if (f->state != FLIGHT_OPEN || f->n_waiting == 0)
 			continue;
 		TAILQ_FOREACH (b, &f->batches, link) {
 			if (b->state != BATCH_WAITING)
@@ -305,7 +374,7 @@ static void leave_unsuited(struct smtpta *s)
 	first = first_waiting(s);
 	if (!session_is_open(s->session))
 		return;
-	if (smtp_is_used_up(session_engine(s->session)))
+	if (!smtp_has_room(session_engine(s->session)))
 		session_close(s->session, "limit of messages");
 	else if (first != NULL && !deliver_suits(&s->deliver, first))
 		session_close(s->session, "another host");
@@ -320,6 +389,7 @@ static bool connect_for(struct smtpta *s, struct slice host)
 	struct peer *peer = peers_get(s->peers, host);
 	struct batch *first;
 	const struct diag *why;
+	bool is_open;
 
 	if (session_is_for(s->session, host) && peer == s->deliver.peer &&
 	    smtp_is_busy(session_engine(s->session)))
@@ -329,7 +399,7 @@ static bool connect_for(struct smtpta *s, struct slice host)
 	if (first == NULL)
 		return false; /* its end was what there was to be heard */
 	s->terms = (struct session_terms){
-		.ignored = peer->ignored | peer->doubted,
+		.ignored = peer->ignored | peer->doubted | first->without,
 		.window = peer->no_window || s->options->no_pipelining ||
 				  s->options->one_per_connection
 			      ? 1
@@ -338,13 +408,17 @@ static bool connect_for(struct smtpta *s, struct slice host)
 		.wall_time = agent_options(s->agent)->wall_time,
 	};
 	s->terms.avoid = first->tried;
+	if (peer->has_greylisted)
+		s->terms.first = &peer->greylisted;
 	if (!session_is_for(s->session, host)) {
 		s->deliver.n_ended = s->deliver.rcpt_limit = 0;
 		s->deliver.doubted = peer->doubted;
 		peer->doubted = 0;
 	}
 	s->deliver.peer = peer;
-	if (!session_open(s->session, host, &s->terms, &why)) {
+	is_open = session_open(s->session, host, &s->terms, &why);
+	judge_dns(s);
+	if (!is_open) {
 		if (first->tried.n > 0)
 			deliver_no_further(&s->deliver, first, why);
 		else
@@ -443,20 +517,36 @@ static void run(struct smtpta *s)
 	}
 }
 
+static void log_settled(void *context, const struct agent_settled *done)
+{
+	const struct smtpta *s = context;
+
+	sesslog_settled(s->deliver.log, done, agent_options(s->agent)->ta_id);
+}
+
+static void tell_log_trouble(void *context, const char *text)
+{
+	agent_comment(context, "%s", text);
+}
+
 int smtpta_run(const struct smtpta_options *o, struct agent *a)
 {
 	const struct agent_options *ao = agent_options(a);
 	struct smtpta s = { .options = o, .agent = a };
 	struct sesslog *log = NULL;
+	struct dns_options dns = o->dns;
 	struct attempts *attempts;
 	struct err err;
 
 	if (o->log_file != NULL && sesslog_open(o->log_file, &log, &err) < 0)
 		agent_comment(a, "%s", err.text);
 	TAILQ_INIT(&s.flights);
+	s.flights_max = flights_max();
 	s.outage.arena = arena_new();
 	s.peers = peers_new();
-	s.session = session_new(o, log, deliver_fill);
+	dns.should_stop = agent_is_interrupted;
+	s.dns = dns_new(&dns);
+	s.session = session_new(o, s.dns, log, deliver_fill);
 	attempts = attempts_new(o, a);
 	session_record(s.session, attempts_recorder(attempts));
 	s.has_host = ao->has_host;
@@ -469,9 +559,13 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 		.recorder = attempts_recorder(attempts),
 	};
 	session_listen(s.session, tell_verbose_logs, &s);
+	sesslog_listen(log, tell_log_trouble, a);
+	agent_listen(a, log_settled, &s);
 	run(&s);
+	agent_listen(a, NULL, NULL);
 	agent_flush(a);
 	session_free(s.session);
+	dns_free(s.dns);
 	attempts_free(attempts);
 	sesslog_close(log);
 	peers_free(s.peers);

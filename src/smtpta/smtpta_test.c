@@ -16,7 +16,13 @@ static void test_lines_are_answered_in_their_order(void **state)
 	struct run r;
 
 	(void)state;
-	run_begin(&r, SERVER_HELLO("PIPELINING") TAKES TAKES SERVER_QUIT);
+	run_begin(&r,
+		  SERVER_HELLO("PIPELINING") "C:MAIL\nC:RCPT\nC:DATA\n"
+					     "S:250 ok\nS:250 ok\nS:354 go\n"
+					     "D\nC:RSET\nC:MAIL\nC:RCPT\n"
+					     "C:DATA\nS:250 in\nS:250 ok\n"
+					     "S:250 ok\nS:250 ok\nS:354 go\n"
+					     "D\nS:250 in\n" SERVER_QUIT);
 	write_plain(&r, "7");
 	write_plain(&r, "8");
 	feed(&r, "#idle\n");

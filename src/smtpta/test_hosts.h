@@ -7,6 +7,7 @@
 #define SMTPTA_TEST_HOSTS_H
 
 #include "net/test_names.h"
+#include "smtpta/test_answers.h"
 #include "smtpta/test_run.h"
 
 enum { HOSTS = 4 };
@@ -21,8 +22,45 @@ struct hosts {
 static const char *const hosts_addresses[] = { "[127.0.0.1]", "[127.0.0.2]",
 					       "[127.0.0.3]", "[127.0.0.4]" };
 
-static inline void hosts_begin(struct hosts *h, const char *const *scripts,
-			       size_t n)
+/* Records of one family, from literals. */
+static inline void hosts_add_records(struct str *to, const char *type,
+				     const char *const *literals, size_t n)
+{
+	struct slice begin = SLICE("[IPv6:");
+	bool is_v6 = strcmp(type, "AAAA") == 0;
+	struct str records = STR_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		struct slice text = slice_of(literals[i]);
+
+		if (slice_starts(text, begin) != is_v6)
+			continue;
+		text = slice_from(text, is_v6 ? begin.len : 1);
+		str_addf(&records, " %.*s",
+			 SLICE_ARG(slice_head(text, text.len - 1)));
+	}
+	str_addf(to, "mx.example %s %s insecure network 5 -%s\n", type,
+		 records.len > 0 ? "ok" : "nodata", str_cstr(&records));
+	str_done(&records);
+}
+
+static inline struct dns_source *hosts_answers(const char *const *literals,
+					       size_t n)
+{
+	struct str text = STR_INIT;
+	struct dns_source *source;
+
+	str_adds(&text, "mx.example MX nodata insecure network 5 -\n");
+	hosts_add_records(&text, "A", literals, n);
+	hosts_add_records(&text, "AAAA", literals, n);
+	source = answers_of(str_cstr(&text));
+	str_done(&text);
+	return source;
+}
+
+/* The first address must be 127.0.0.1. */
+static inline void hosts_begin_at(struct hosts *h, const char *const *literals,
+				  const char *const *scripts, size_t n)
 {
 	struct err err;
 	uint16_t port;
@@ -31,20 +69,23 @@ static inline void hosts_begin(struct hosts *h, const char *const *scripts,
 	run_begin_servers(&h->run, scripts[0]);
 	h->n = n;
 	port = net_addr_port(&h->run.server.addr);
-	for (size_t i = 0; i < n; i++) {
-		service.literals[i] = hosts_addresses[i];
-		if (i == 0)
-			continue;
+	for (size_t i = 1; i < n; i++) {
 		h->others[i] = (struct server){ 0 };
-		assert_int_equal(net_literal_parse(slice_of(hosts_addresses[i]),
-						   port, &h->others[i].addr,
-						   &err),
+		assert_int_equal(net_literal_parse(slice_of(literals[i]), port,
+						   &h->others[i].addr, &err),
 				 0);
 		server_start_at(&h->others[i], scripts[i]);
 	}
 	run_begin_input(&h->run);
 	h->run.options.forced = SLICE("mx.example");
 	h->run.options.port = port;
+	h->run.options.dns.source = hosts_answers(literals, n);
+}
+
+static inline void hosts_begin(struct hosts *h, const char *const *scripts,
+			       size_t n)
+{
+	hosts_begin_at(h, hosts_addresses, scripts, n);
 }
 
 /* Every server has followed its script to the end. */

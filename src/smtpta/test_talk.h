@@ -7,12 +7,14 @@
 
 #include "net/test_names.h"
 #include "smtpta/session.h"
+#include "smtpta/test_answers.h"
 #include "smtpta/test_server.h"
 
 struct talk {
 	struct smtpta_options options;
 	struct session_terms terms;
 	struct server server;
+	struct dns_resolver *dns;
 	struct session *session;
 	struct str host; /* "[127.0.0.1]:PORT" */
 	const struct diag *why;
@@ -48,8 +50,28 @@ static inline void talk_begin(struct talk *t, const char *script)
 	    (struct smtpta_timeouts){ .conn = 10, 10, 10, 10, 10 };
 	server_start(&t->server, "[127.0.0.1]", script);
 	talk_use(t, &t->server);
-	t->session = session_new(&t->options, NULL, talk_fill);
+	t->dns = dns_new(&t->options.dns);
+	t->session = session_new(&t->options, t->dns, NULL, talk_fill);
 	content_left = 0;
+}
+
+/* Our side is over. */
+static inline void talk_leave(struct talk *t)
+{
+	session_free(t->session);
+	dns_free(t->dns);
+}
+
+/* From now on the host is mx.example, of which this source knows all. */
+static inline void talk_by_source(struct talk *t, struct dns_source *source)
+{
+	talk_leave(t);
+	t->options.dns.source = source;
+	t->options.port = net_addr_port(&t->server.addr);
+	t->dns = dns_new(&t->options.dns);
+	t->session = session_new(&t->options, t->dns, NULL, talk_fill);
+	str_clear(&t->host);
+	str_adds(&t->host, "mx.example");
 }
 
 static inline bool talk_open(struct talk *t)
@@ -59,10 +81,16 @@ static inline bool talk_open(struct talk *t)
 			    &t->why);
 }
 
+/* From now on the host is mx.example, with these addresses. */
+static inline void talk_by_name(struct talk *t, const char *addresses)
+{
+	talk_by_source(t, answers_of_host("mx.example", addresses));
+}
+
 /* Ends both sides; what the server heard must be `heard`. */
 static inline void talk_end(struct talk *t, const char *heard)
 {
-	session_free(t->session);
+	talk_leave(t);
 	assert_string_equal(server_end(&t->server), heard);
 	server_done(&t->server);
 	str_done(&t->host);

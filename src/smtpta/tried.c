@@ -20,7 +20,8 @@ void tried_add(struct tried *t, const struct net_addr *addrs, size_t n,
 	struct tried more = { .addrs = all,
 			      .n = t->n,
 			      .n_hosts = t->n_hosts + 1,
-			      .saw_outage = t->saw_outage };
+			      .saw_outage = t->saw_outage,
+			      .is_last = t->is_last };
 
 	if (t->n > 0)
 		memcpy(all, t->addrs, t->n * sizeof(*all));

@@ -19,6 +19,7 @@ struct tried {
 	size_t n;
 	unsigned n_hosts; /* that were asked, not only passed over */
 	bool saw_outage;  /* one of them was out of reach */
+	bool is_last;	  /* refused for good; the rest is a last try */
 };
 
 /* Is the address among them, whatever its port? */

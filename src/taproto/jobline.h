@@ -34,6 +34,9 @@ struct jobline {
 /* Longest line that is kept; no host or spool name comes near it. */
 enum { JOBLINE_MAX = 8192 };
 
+/* What an agent says about one that is too long; takes JOBLINE_MAX. */
+#define JOBLINE_WARNING "job line of over %d bytes ignored"
+
 /*
  * Collects bytes from the scheduler. All zero is a fresh one. Of a line that
  * is too long only its start is kept, however long it goes on.
