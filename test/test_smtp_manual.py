@@ -166,6 +166,8 @@ def test_flags_one_by_one_or_bundled(office, smtp, smtpd):
     one, other = smtpd(), smtpd()
     deliver_one(office, smtp(one, *(f"-{x}" for x in flags)))
     deliver_one(office, smtp(other, "-" + "".join(flags)))
+    one.wait_ended()
+    other.wait_ended()
     assert one.commands() == other.commands()
     assert "8BITMIME" not in "".join(one.commands())
 

@@ -140,7 +140,7 @@ def test_log_that_nobody_reads(office, smtpd):
 
 
 def test_log_whose_reader_sleeps(office, smtp, smtpd):
-    """Lines are lost whole, which is said once; mail moves."""
+    """Lines are lost whole, which is said; mail moves."""
     log = office.base / "fifo"
     os.mkfifo(log)
     reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
@@ -153,8 +153,9 @@ def test_log_whose_reader_sleeps(office, smtp, smtpd):
             out = agent.collect(40)
             assert out.statuses == ["ok3"] * 40
             comments += out.comments
-        [said] = comments
-        assert "lines of logfile are lost" in said
+        # A short line may still have found room, and ended the first loss.
+        assert 1 <= len(comments) <= 5, comments
+        assert all("lines of logfile are lost" in c for c in comments)
         assert agent.stop() == 0
         text = os.read(reader, 1 << 20).decode()
     finally:

@@ -533,16 +533,20 @@ static void tell_unknown(struct deliver *x)
 	x->n_unknown = 0;
 }
 
-/* A refusal may be about this mail alone; whether it was is seen below. */
-static void note_refused(const struct smtp_event *ev)
+/*
+ * A refusal may be about this mail alone; whether it was is seen when it gets
+ * through without. That BDAT is not known is about nothing else.
+ */
+static void note_refused(struct deliver *x, const struct smtp_event *ev)
 {
 	struct batch *b;
 
 	if (ev->transaction == NULL)
 		return;
 	b = ev->transaction->owner;
-	b->without |= ev->extensions & DECISIVE;
+	b->without |= ev->extensions;
 	b->on_trial |= ev->extensions & ~DECISIVE;
+	x->peer->ignored |= ev->extensions & SMTP_EXT_CHUNKING;
 }
 
 /* Extensions without which mail got through that did not with them. */
@@ -560,7 +564,7 @@ void deliver_take_events(struct deliver *x)
 	bool is_closed = false;
 
 	while (smtp_event(session_engine(x->session), &ev)) {
-		note_refused(&ev);
+		note_refused(x, &ev);
 		switch (ev.kind) {
 		case SMTP_EVENT_RCPT:
 			on_rcpt(x, &ev);
