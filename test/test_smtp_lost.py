@@ -303,7 +303,8 @@ def test_503_to_mail_defers_that_message_alone(office, smtp, smtpd):
     assert out.statuses == ["ok3"] * 3 + ["deferred"] + ["ok3"] * 12
     assert out.comments == []
     second = [m for m in server.messages if m.session == 1]
-    assert 0 < len(second) < 12         # some were on their way already
+    # As a rule some were on their way already, behind the 503.
+    assert 0 < len(second) <= 12
     assert is_alone(server, 1, len(second))
 
 
