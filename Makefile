@@ -49,7 +49,9 @@ uses = $(shell sed -n 's/^$(1): *//p' ROOMS)
 $(foreach r,$(ROOMS),$(eval USES_$(r) := $(call uses,$(r))))
 # What a program needs of the system, and what a room.
 PROG_LIBS_smtp := -lbsd
-LIBS_net := -Wl,--as-needed -lunbound -levent -lidn2
+LIBS_net := -Wl,--as-needed -lunbound -levent -lidn2 -lssl -lcrypto
+LIBS_store := -Wl,--as-needed -lsqlite3
+LIBS_smtpta := -Wl,--as-needed -lgsasl
 
 SRC := $(filter-out src/prog/%,$(wildcard src/*/*.c))
 TEST_SRC := $(filter %_test.c,$(SRC))

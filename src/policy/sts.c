@@ -79,7 +79,7 @@ static bool read_fields(struct slice rest, struct slice *ret_id)
 
 	while (slice_cut(&rest, ';', &field)) {
 		field = slice_trim(field);
-		if (field.len == 0 && slice_trim(rest).len == 0)
+		if (field.len == 0 && rest.p == NULL)
 			break; /* the delimiter that may stand at the end */
 		name = slice_head(field, slice_find(field, '='));
 		if (name.len == field.len || !is_field_name(name))
