@@ -49,9 +49,11 @@ uses = $(shell sed -n 's/^$(1): *//p' ROOMS)
 $(foreach r,$(ROOMS),$(eval USES_$(r) := $(call uses,$(r))))
 # What a program needs of the system, and what a room.
 PROG_LIBS_smtp := -lbsd
+PROG_LIBS_stsfetch := -lcurl
 LIBS_net := -Wl,--as-needed -lunbound -levent -lidn2 -lssl -lcrypto
 LIBS_store := -Wl,--as-needed -lsqlite3
 LIBS_smtpta := -Wl,--as-needed -lgsasl
+LIBS_tlsrpt := -Wl,--as-needed -lz
 
 SRC := $(filter-out src/prog/%,$(wildcard src/*/*.c))
 TEST_SRC := $(filter %_test.c,$(SRC))
@@ -66,8 +68,8 @@ syslibs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
 # What the scheduler runs, what lies beside those to help them, and what
 # people run; each kind is installed into a place of its own.
 AGENTS := smtp sm
-HELPERS := zlaunch
-TOOLS := submit
+HELPERS := zlaunch stsfetch
+TOOLS := submit tlsrpt
 MAINS := $(AGENTS) $(HELPERS) $(TOOLS)
 PROGRAMS := $(MAINS:%=$(B)/bin/%)
 UNIT_TESTS := $(patsubst src/%.c,$(B)/test/%,$(TEST_SRC))
@@ -134,10 +136,16 @@ $(B)/bin/%: $(B)/obj/prog/%.o \
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PROG_LIBS_$*) \
 		$(foreach r,$(USES_prog),$(LIBS_$(r)))
 
-# Executed for each run of a mailer: it has only what it needs.
-$(HELPERS:%=$(B)/bin/%): $(B)/bin/%: $(B)/obj/prog/%.o $(call libs,proc)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^
+# Executed by the agents again and again: each has only what it needs.
+HELPER_ROOM_zlaunch := proc
+HELPER_ROOM_stsfetch := store
+define helper_rules
+$(B)/bin/$(1): $(B)/obj/prog/$(1).o $(call libs,$(HELPER_ROOM_$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $(PROG_LIBS_$(1)) \
+		$(call syslibs,$(HELPER_ROOM_$(1)))
+endef
+$(foreach h,$(HELPERS),$(eval $(call helper_rules,$(h))))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 

@@ -101,6 +101,12 @@ class Book:
     def _row(self, what, beside, wanted, got, verdict) -> None:
         self.rows.append((what, beside, wanted, got, verdict))
 
+    def row(self, what: str, beside: str, wanted: str, got: str,
+            spread: str = "") -> None:
+        """A line of the page without a target."""
+        self._row(what, beside, wanted,
+                  got + (f" ({spread})" if spread else ""), "")
+
     def target(self, name: str, wanted: str, got: str, passed: bool,
                what: str = "", beside: str = "", spread: str = "") -> bool:
         """

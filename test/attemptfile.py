@@ -12,9 +12,28 @@ import re
 TEXT, NUMBER, FLAG, LIST = str, int, bool, list
 LINE = {"at": NUMBER, "said?": TEXT, "ms?": NUMBER, "code?": NUMBER,
         "enhanced?": TEXT, "reply?": TEXT, "partial?": TEXT}
+SECURITY = {"need": TEXT, "reason": TEXT, "why": TEXT, "level": TEXT,
+            "message": TEXT, "mx": TEXT, "addresses": TEXT,
+            "tlsa": {"result": TEXT, "base?": TEXT, "count": NUMBER,
+                     "used": NUMBER,
+                     "records": [{"usage": NUMBER, "selector": NUMBER,
+                                  "matching": NUMBER, "use": TEXT}]},
+            "sts": (None, {"record": TEXT, "origin": TEXT, "mode?": TEXT,
+                           "id?": TEXT, "pattern?": TEXT, "step": TEXT,
+                           "failure?": TEXT, "why?": TEXT,
+                           "trouble?": TEXT}),
+            "names": [TEXT], "sni?": TEXT, "evidence": TEXT}
+TLS = {"ok": FLAG, "fault?": TEXT, "why?": TEXT, "protocol?": TEXT,
+       "cipher?": TEXT, "bits?": NUMBER, "group?": TEXT, "resumed?": FLAG,
+       "wanted_certificate?": FLAG, "verdict": TEXT, "record?": NUMBER,
+       "depth?": NUMBER, "matched?": TEXT, "audit?": TEXT,
+       "chain": [{"subject": TEXT, "issuer": TEXT, "names?": TEXT,
+                  "key": TEXT, "not_before": NUMBER, "not_after": NUMBER,
+                  "sha256": TEXT, "key_sha256": TEXT, "trouble?": TEXT}]}
 TRIED = {"host": TEXT, "address": TEXT, "port?": NUMBER, "at": NUMBER,
          "ms": NUMBER, "result": TEXT, "reason?": TEXT, "code?": NUMBER,
-         "why?": TEXT, "opening?": [LINE]}
+         "why?": TEXT, "security?": (None, SECURITY), "tls?": (None, TLS),
+         "opening?": [LINE]}
 CONNECTION = {"protocol": TEXT, "host": TEXT, "address": TEXT,
               "port?": NUMBER, "local_address?": TEXT, "local_port?": NUMBER,
               "reused": FLAG, "messages_before": NUMBER, "opening": [LINE],
@@ -28,9 +47,12 @@ RECORD = {"event": TEXT, "schema": NUMBER, "time": TEXT, "ms": NUMBER,
                   "identity?": TEXT, "size": NUMBER},
           "sender?": TEXT, "destination": TEXT,
           "site": (None, {"key": TEXT, "addresses": [TEXT]}),
-          "tried": [TRIED], "connection": (None, CONNECTION), "tls": None,
+          "tried": [TRIED], "connection": (None, CONNECTION),
+          "security": (None, SECURITY), "tls": (None, TLS),
           "dialogue?": [LINE], "commands?": NUMBER, "content?": NUMBER,
-          "conversion?": TEXT, "recipients": [RECIPIENT],
+          "conversion?": TEXT, "plan?": {
+              "reason": TEXT, "part": NUMBER, "header": TEXT,
+              "n_parts": NUMBER, "parts": [TEXT]}, "recipients": [RECIPIENT],
           "succeeded": NUMBER, "others": NUMBER,
           "lost?": {"reason": TEXT, "why": TEXT}, "truncated": FLAG}
 FATES = {"delivered", "relayed", "failed", "deferred", "deferall", "retryat",

@@ -12,7 +12,7 @@ World holds a small DNS tree with a signed root and a trust anchor of its own:
     bogus.example       signed, and changed after it
     expired.example     signed, long ago
 
-The keys are made when it is and forgotten with it. Each server has a random
+or the zones that it is given. The keys are made when it is and forgotten with it. Each server has a random
 address in 127/8 and a random port, starts within a bound, and ends with
 whoever started it, even if that one is killed. A server that misbehaves can
 stand before it; see badnames.py.
@@ -24,6 +24,7 @@ and address(N) is the N-th address of the test's own part of 127/8.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import os
 import pathlib
 import random
@@ -54,7 +55,6 @@ from peers import peer
 START = 20              # seconds
 NETWORK = f"127.{random.randrange(1, 255)}.{random.randrange(256)}"
 TTL = 300
-SERVED = ("secure", "plain", "bogus", "expired")
 
 
 def address(n: int) -> str:
@@ -62,12 +62,12 @@ def address(n: int) -> str:
     return f"{NETWORK}.{n}"
 
 
-def free_place() -> tuple[str, int]:
+def free_place(port: int = 0) -> tuple[str, int]:
     """An address and port that nobody uses, over UDP and TCP."""
     host = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind((host, 0))
+            udp.bind((host, port))
             port = udp.getsockname()[1]
             with socket.socket() as tcp:
                 try:
@@ -168,12 +168,15 @@ class Daemon:
     """A program in the foreground, on an address of its own."""
 
     NAME = ""
-    READY = ("secure.example", "SOA")
+    READY = (".", "SOA")
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self.process: subprocess.Popen | None = None
         self.place = ("", 0)
+
+    def find_place(self) -> tuple[str, int]:
+        return free_place()
 
     def command(self) -> list:
         """Writes the configuration for self.place."""
@@ -191,7 +194,7 @@ class Daemon:
         """
         end = time.monotonic() + START
         while time.monotonic() < end:
-            self.place = free_place()
+            self.place = self.find_place()
             with open(self.folder / f"{self.NAME}.log", "wb") as log:
                 self.process = subprocess.Popen(
                     ["/usr/bin/setpriv", "--pdeathsig", "TERM",
@@ -272,11 +275,15 @@ stub-zone:
 class Nsd(Daemon):
     NAME = "nsd"
 
+    def __init__(self, folder: pathlib.Path, zones):
+        super().__init__(folder)
+        self.zones = zones
+
     def command(self) -> list:
         conf = self.folder / "nsd.conf"
         conf.write_text(NSD.format(*self.place, folder=self.folder) + "".join(
             f'zone:\n    name: "{zone}"\n    zonefile: "{zone}zone"\n'
-            for zone in [".", *(f"{z}.example." for z in SERVED)]))
+            for zone in [".", *(f"{z}.example." for z in self.zones)]))
         return [peer("nsd", "usr/sbin/nsd"), "-d", "-c", conf]
 
 
@@ -294,44 +301,55 @@ class Unbound(Daemon):
         return [peer("unbound", "usr/sbin/unbound"), "-d", "-p", "-c", conf]
 
 
+@dataclasses.dataclass
+class Content:
+    """
+    Of a zone below "example": its lines, when its signatures were valid
+    ("now", "past", or "" without any), and lines that replace others behind
+    the signer's back.
+    """
+
+    lines: list
+    signed: str = "now"
+    changes: list = dataclasses.field(default_factory=list)
+
+
 class World:
     """
     The tree, nsd that serves it, and unbound, which is started when somebody
     wants it. extra: more lines for a zone, e.g. {"plain": ["x A 192.0.2.1"]}.
+    zones: other zones instead, {"secure": Content([...])}.
     """
 
-    def __init__(self, folder: os.PathLike | str, extra=None):
+    def __init__(self, folder: os.PathLike | str, extra=None, zones=None):
         if MISSING:
             pytest.skip(MISSING)
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.extra = extra or {}
-        self.nsd = Nsd(self.folder)
+        self.zones = zones or standard_zones(extra or {})
+        self.nsd = Nsd(self.folder, self.zones)
         self._unbound: Unbound | None = None
         self.write()
 
     def write(self) -> None:
         """Makes, signs and writes all zones."""
         now = int(time.time())
-        valid, past = (now - 3600, now + 86400), (now - 99999, now - 9999)
+        times = {"now": (now - 3600, now + 86400),
+                 "past": (now - 99999, now - 9999)}
         zones = {}
-        for z in SERVED:
-            at = f"{z}.example"
-            zones[z] = Zone(f"{at}.", [
-                f"ns A {address(1)}", *BODY, *self.extra.get(z, []),
-                *(MORE if z == "plain" else [])])
-            if z != "plain":
-                zones[z].sign(*(past if z == "expired" else valid))
-        zones["bogus"].change("@", "MX", "10 mx2")
-        zones["bogus"].change("mx1", "A", address(2))
         root = [f"ns.root.example. A {address(1)}"]
-        for z in SERVED:
+        for z, content in self.zones.items():
+            zone = zones[z] = Zone(f"{z}.example.",
+                                   [f"ns A {address(1)}", *content.lines])
             root += [f"{z}.example. NS ns.{z}.example.",
                      f"ns.{z}.example. A {address(1)}"]
-            if zones[z].is_signed:
-                root.append(f"{z}.example. DS {zones[z].ds()}")
+            if content.signed:
+                zone.sign(*times[content.signed])
+                root.append(f"{z}.example. DS {zone.ds()}")
+            for line in content.changes:
+                zone.change(*line.split(None, 2))
         top = Zone(".", root)
-        top.sign(*valid)
+        top.sign(*times["now"])
         for zone in [top, *zones.values()]:
             name = f"{zone.origin}".rstrip(".") + ".zone"
             (self.folder / name).write_text(zone.text())
@@ -429,6 +447,16 @@ MORE = [
     *(f"number-{n}-of-many-with-a-long-name A {address(100 + n)}"
       for n in range(1, 61)),
 ]
+
+
+def standard_zones(extra: dict) -> dict[str, Content]:
+    found = {z: Content([*BODY, *extra.get(z, [])])
+             for z in ("secure", "plain", "bogus", "expired")}
+    found["plain"].lines += MORE
+    found["plain"].signed = ""
+    found["expired"].signed = "past"
+    found["bogus"].changes = ["@ MX 10 mx2", f"mx1 A {address(2)}"]
+    return found
 
 
 # ---- fixtures ---------------------------------------------------------------

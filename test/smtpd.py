@@ -84,6 +84,8 @@ class Server:
     allow      kinds of violations that check() does not mind
     """
 
+    SESSION = Session
+
     def __init__(self, *, lmtp: bool = False, keywords=KEYWORDS, script=None,
                  connections=(), listen: str = "127.0.0.1", port: int = 0,
                  hostname: str = "test.example", refusal: str = "clear",
@@ -133,7 +135,7 @@ class Server:
             self.on_message(message)
 
     def _session(self) -> Session:
-        session = Session(self, len(self.sessions))
+        session = self.SESSION(self, len(self.sessions))
         self.sessions.append(session)
         return session
 

@@ -483,10 +483,15 @@ class Session(asyncio.Protocol):
             else:
                 await handler(line)
 
+    @property
+    def keywords(self) -> list[str]:
+        """What EHLO offers now."""
+        return self.server.keywords
+
     def offers(self, keyword: str) -> bool:
         return (self.hello in ("EHLO", "LHLO")
                 and any(k.split(" ")[0].upper() == keyword
-                        for k in self.server.keywords))
+                        for k in self.keywords))
 
     async def check_command(self, verb: str, line: bytes) -> None:
         room = COMMAND_MAX + sum(n for (v, k), n in ROOM.items()
@@ -543,7 +548,7 @@ class Session(asyncio.Protocol):
 
     def limit(self, name: str) -> int | None:
         """A limit that LIMITS tells of (RFC 9422)."""
-        for keyword in self.server.keywords:
+        for keyword in self.keywords:
             words = keyword.upper().split()
             if words[:1] == ["LIMITS"] and self.offers("LIMITS"):
                 for word in words[1:]:
@@ -581,7 +586,7 @@ class Session(asyncio.Protocol):
             await self.respond(verb, "500 5.5.1 wrong protocol")
             return
         if verb != "HELO":
-            right += "".join("\n" + k for k in server.keywords)
+            right += "".join("\n" + k for k in self.keywords)
         code = await self.respond(verb, right)
         if code // 100 == 2:
             self.hello = verb

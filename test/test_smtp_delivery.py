@@ -16,6 +16,9 @@ from zpost import Group, Rcpt, Sender
 
 HEADER = b"From: alice@example.net\nSubject: hi\n"
 WIRE_HEADER = HEADER.replace(b"\n", b"\r\n")
+# Nothing may be converted: what is sent is what there is.
+SIGNED = b"DKIM-Signature: v=1\n" + HEADER
+WIRE_SIGNED = SIGNED.replace(b"\n", b"\r\n")
 CHUNK = 64 * 1024               # content is read in pieces of this size
 
 
@@ -270,12 +273,13 @@ BODIES = {
 def test_body_on_the_wire(office, smtp, smtpd, case, keywords):
     spool, wire = BODIES[case]
     server = smtpd(keywords=keywords)
-    jobs = [office.post(body=spool), office.post(body="next\n")]
+    jobs = [office.post(header=SIGNED, body=spool),
+            office.post(body="next\n")]
     agent = smtp(server)
     for job in jobs:
         assert agent.run(job, HOST).report.status == "ok3"
     assert [m.content for m in server.messages] == [
-        WIRE_HEADER + b"\r\n" + wire, WIRE_HEADER + b"\r\nnext\r\n"]
+        WIRE_SIGNED + b"\r\n" + wire, WIRE_HEADER + b"\r\nnext\r\n"]
 
 
 @pytest.mark.parametrize("shift", range(-3, 3))
@@ -286,20 +290,22 @@ def test_body_at_the_seam_of_two_reads(office, smtp, smtpd, seam, shift):
     body = (fill * (CHUNK // 64))[:CHUNK + shift - 1]
     body += b"y" + seam + fill * (CHUNK // 64)
     server = smtpd(allow=["long-line"])
-    assert smtp(server).run(office.post(body=body), HOST).statuses == ["ok3"]
+    job = office.post(header=SIGNED, body=body)
+    assert smtp(server).run(job, HOST).statuses == ["ok3"]
     want = re.sub(rb"\r\n|\r|\n", b"\r\n", body.replace(b"\0", b""))
-    assert server.messages[0].content == WIRE_HEADER + b"\r\n" + want
+    assert server.messages[0].content == WIRE_SIGNED + b"\r\n" + want
 
 
 HEADERS = {
     "empty": (b"", b""),
-    "folded": (b"A: b\n\tc\n  d\n", b"A: b\r\n\tc\r\n  d\r\n"),
+    "folded": (b"A: b\n\tc\n  d\n", b"A: b\r\n" + b" " * 8
+               + b"c\r\n  d\r\n"),
     "dot": (b".A: b\n", b".A: b\r\n"),
     "CR": (b"A: b\rBcc: c\r\n", b"A: bBcc: c\r\n"),
     "CR that would end it": (b"A: b\n\r\nC: d\n", b"A: b\r\nC: d\r\n"),
     "NUL that would end it": (b"A: b\n\0\nC: d\n", b"A: b\r\nC: d\r\n"),
     "NUL": (b"A: \0b\n", b"A: b\r\n"),
-    "8-bit": (b"Subject: \xe4\n", b"Subject: \xe4\r\n"),
+    "8-bit": (b"Subject: \xe4\n", b"Subject: =?ISO-8859-1?Q?=E4?=\r\n"),
 }
 
 
@@ -312,11 +318,11 @@ def test_header_on_the_wire(office, smtp, smtpd, case):
     assert server.messages[0].content == wire + b"\r\nbody\r\n"
 
 
-# Content, is 8BITMIME offered, BODY=
+# Content, is 8BITMIME offered, BODY=; "S:" is for what must stay.
 EIGHT = [(b"x\n", b"plain\n", True, None),
          (b"x\n", b"\xe4\n", True, "8BITMIME"),
-         (b"Subject: \xe4\n", b"plain\n", True, "8BITMIME"),
-         (b"x\n", b"\xe4\n", False, None),
+         (SIGNED + b"S: \xe4\n", b"plain\n", True, "8BITMIME"),
+         (SIGNED, b"\xe4\n", False, None),
          (b"x\n", b"x" * 70 + b"\n", True, None),
          (b"x\n", (b"x" * 70 + b"\n") * 2000 + b"\xe4\n", True, "8BITMIME")]
 
@@ -349,7 +355,7 @@ def test_size_is_announced_as_estimated(office, smtp, smtpd):
 
 def test_message_over_the_servers_limit_is_not_offered(office, smtp, smtpd):
     server = smtpd(keywords=["SIZE 1000"])
-    big = office.post(["a@x.example", "b@x.example"], body=b"x" * 2000)
+    big = office.post(["a@x.example", "b@x.example"], body=b"x\n" * 1000)
     small = office.post()
     agent = smtp(server)
     out = agent.run(big, HOST)

@@ -28,11 +28,12 @@ MX_ROWS = [
      "466 (DNS: unsupported query: {})"),
     (Rule(rcode="YXDOMAIN"), "rcode", DEFERRED, REPORT,
      "466 (DNS: unknown error, MX info unavailable: {})"),
-    (Rule([MX], truncate=True, only_udp=True), "unavailable", DEFERRED,
-     "4.4.3 (DNS-failure)", "466 (DNS: no resolver can be asked: {})"),
+    (Rule([MX], truncate=True, only_udp=True), "truncated", DEFERRED,
+     "4.4.3 (DNS-failure)",
+     "466 (DNS: answer was cut off, and TCP failed: {})"),
     (Rule([f"{X} MX 10 mx1.plain.example"], truncate=True, only_udp=True,
-          keep=1), "unavailable", DEFERRED, "4.4.3 (DNS-failure)",
-     "466 (DNS: no resolver can be asked: {})"),
+          keep=1), "truncated", DEFERRED, "4.4.3 (DNS-failure)",
+     "466 (DNS: answer was cut off, and TCP failed: {})"),
     (Rule(rcode="NXDOMAIN"), "nxdomain", FAILED, "5.4.4 (DNS lookup report)",
      "500 (DNS: no such domain: {})"),
     (Rule([f"{X} MX 0 ."]), "null-mx", FAILED, "5.1.10 (null MX)",
@@ -393,3 +394,17 @@ def test_names_must_not_lead_astray(mail, nameserver, where, status, text,
     ns = nameserver(rules)
     way = mail(X, servers=ns.servers)
     way.is_told(FAILED, f"5.4.6 ({status})", f"500 ({text})")
+
+
+# ---- what is said in the envelope -------------------------------------------
+
+
+@pytest.mark.parametrize("domain,host", [
+    ("alias", 1), ("chain1", 1), ("mxalias", 2)])
+def test_aliases_are_not_rewritten(mail, hosts, domain, host):
+    """RFC 5321 dropped what RFC 1123 5.2.2 wanted; nor is the host's alias."""
+    servers = hosts(1, 2)
+    way = mail(f"{domain}.plain.example", port=servers[1].port)
+    assert way.report.status == SENT and got(servers) == [host]
+    (message,) = servers[host].messages
+    assert message.addresses == [f"bob@{domain}.plain.example"]

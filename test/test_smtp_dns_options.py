@@ -9,8 +9,8 @@ import pytest
 
 import names
 from badnames import Rule
-from mailway import (AGAIN, DEFERRED, FAILED, INCONSISTENT, MX, NO_ADDRESS,
-                     SENT, X, got)
+from mailway import (AGAIN, DEFERRED, FAILED, INCONSISTENT, MODES, MX,
+                     NO_ADDRESS, SENT, X, got)
 from names import address
 from smtpcheck import one_report_each, settled
 
@@ -118,6 +118,16 @@ def test_hosts_file_is_the_truth_about_addresses(mail, hosts, tmp_path):
         assert way.report.status == SENT, way.out.text
         assert len(servers[host].messages) == before + 1
     assert got(servers) == [3, 4]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_time_for_names_is_bounded(mail, nameserver, mode):
+    """Nobody answers: what has no answer by then is put off."""
+    ns = nameserver({"*": Rule(drop=True)})
+    way = mail(X, "-O", "dns-timeout=5s", mode=mode, servers=ns.servers)
+    way.is_told(DEFERRED, "4.4.3 (DNS-failure)",
+                f"466 (No DNS response for host: {X})")
+    assert way.reason == "timeout" and ns.asked != []
 
 
 # ---- hostile and odd answers ------------------------------------------------
@@ -305,7 +315,8 @@ def test_variables_say_the_same(office, smtp, world, hosts):
 
 
 @pytest.mark.parametrize("key", ["dns=maybe", "dns", "dns-servers=nowhere",
-                                 "dns-servers=", "dns-anchor=relative"])
+                                 "dns-servers=", "dns-anchor=relative",
+                                 "dns-timeout=4s", "dns-timeout"])
 def test_options_that_make_no_sense(office, world, key):
     with office.agent("smtp", "-O", key) as agent:
         assert agent.wait() == 64

@@ -82,6 +82,13 @@ def way_lines(way, destination):
     yield line(0, "decision", way["decision"])
 
 
+def security_lines(s):
+    yield line(1, "TLS", f"{s['need']}: {s['why']}")
+    yield line(2, "because", s["evidence"])
+    for member in ("failure", "why", "trouble"):
+        yield from some(2, "MTA-STS", (s["sts"] or {}).get(member))
+
+
 def route_lines(d):
     if d["validation"] is not None:
         yield line(0, "validation", "{trust} (mode {mode})".format(
@@ -97,6 +104,7 @@ def route_lines(d):
             yield line(1, "from nowhere", a["source_trouble"])
         else:
             yield line(1, "from", a.get("source", "what the system chooses"))
+        yield from security_lines(a["security"])
     yield from some(0, "site", d.get("site"))
     envelope = d["envelope"]
     if envelope is None:
@@ -107,6 +115,26 @@ def route_lines(d):
     yield line(0, "SMTPUTF8",
                "needed" if envelope["smtputf8"] else "not needed")
     yield from says(0, envelope)
+
+
+def plan_lines(depth, key, plan):
+    if plan is None:
+        return
+    part = f", part {plan['part']}" if plan["part"] else ""
+    what = "converted" if plan["header"] == "8bit" else "kept"
+    yield line(depth, key, f"{plan['conversion']} ({plan['reason']}{part}), "
+               f"header {what} ({plan['header']})")
+    for text in plan["parts"]:
+        yield line(depth + 1, "part", text)
+    if plan["unconvertible"]:
+        yield line(depth + 1, "but", "8-bit content must not be converted")
+
+
+def message_lines(message):
+    yield line(0, "message", message["file"])
+    yield from some(1, "trouble", message.get("trouble"))
+    yield from plan_lines(1, "to 7 bits", message.get("to_7bit"))
+    yield from plan_lines(1, "to 8 bits", message.get("to_8bit"))
 
 
 def says(depth, one):
@@ -122,12 +150,15 @@ def peer_lines(p):
     for said in p["dialogue"]:
         [(key, text)] = said.items()
         yield line(1, key, text)
+    for text in p["tls_lines"]:
+        yield line(1, "TLS", text)
     if p["truncated"]:
         yield line(1, "more", "was said than is kept")
     yield from some(1, "code", p.get("code"))
     yield from some(1, "why", p.get("why"))
     yield from some(1, "offers", " ".join(p.get("offers", [])))
     yield from some(1, "size limit", p.get("size_limit"))
+    yield from plan_lines(1, "content", p.get("plan"))
     yield from some(1, "unsuited", p.get("unsuited"))
     yield from says(1, p)
 
@@ -141,6 +172,8 @@ def text_of(d):
     for a in d["answers"]:
         lines += answer_lines(a)
     lines += route_lines(d)
+    if "message" in d:
+        lines += message_lines(d["message"])
     for p in d["peers"] or []:
         lines += peer_lines(p)
     lines.append(line(0, "result",
@@ -154,18 +187,21 @@ def text_of(d):
 # ---- the members of the document; "?" is behind those that can be missing ---
 
 DOCUMENT = """event schema recipient? host? destination forced offline?
-    validation answers way addresses site? envelope peers result exit
-    failure"""
+    validation answers way addresses site? envelope message? peers result
+    exit failure"""
 VALIDATION = "mode trust why? warning?"
 ANSWER = """name type verdict status origin recorded ttl aliases records
     detail?"""
 WAY = "domain own_names own_addresses decision hosts"
 WAY_HOST = "name preference fate canonical? addresses"
 WAY_ADDRESS = "address fate"
-ADDRESS = "address port? level host source? source_trouble?"
+ADDRESS = "address port? level host source? source_trouble? security"
 ENVELOPE = "bad_recipient? smtputf8? mail? rcpt?"
 PEER = """address port? host result ms local_address? local_port? dialogue
-    truncated code? why? offers? size_limit? unsuited? mail? rcpt?"""
+    truncated tls tls_lines code? why? offers? size_limit? plan? unsuited?
+    mail? rcpt?"""
+PLAN = "conversion reason part header unconvertible parts"
+MESSAGE = "file trouble? to_7bit? to_8bit?"
 FAILURE = "reason status? diagnostic?"
 
 
@@ -185,6 +221,11 @@ def follows_schema(d):
                           ("envelope", ENVELOPE), ("failure", FAILURE)):
         if d[name] is not None:
             pairs.append((d[name], members))
+    message = d.get("message", {})
+    pairs += [(message, MESSAGE)] if message else []
+    pairs += [(one["plan"], PLAN) for one in d["peers"] or [] if "plan" in one]
+    pairs += [(message[k], PLAN) for k in ("to_7bit", "to_8bit")
+              if k in message]
     for host in (d["way"] or {"hosts": []})["hosts"]:
         pairs.append((host, WAY_HOST))
         pairs += [(a, WAY_ADDRESS) for a in host["addresses"]]
@@ -290,6 +331,7 @@ TABLE = [
     ("refused", TEMPFAIL, MX.format("refused"), []),
     ("rcode", TEMPFAIL, MX.format("rcode"), []),
     ("malformed", TEMPFAIL, MX.format("malformed"), []),
+    ("truncated", TEMPFAIL, MX.format("truncated"), []),
     ("bogus", TEMPFAIL, MX.format("bogus"), []),
     ("interrupted", TEMPFAIL, MX.format("interrupted"), []),
     ("unavailable", TEMPFAIL, "# nothing is known\n", []),
@@ -599,6 +641,51 @@ def test_connect_goes_as_far_as_ehlo(explain, smtpd):
         assert server.wait_ended(session) == "quit"
         assert server.commands(session) == ["EHLO client.example", "QUIT"]
     assert server.messages == [] and server.attempts == []
+
+
+@pytest.fixture
+def letter(tmp_path):
+    """A file with a message that has 8-bit text in its second part."""
+    path = tmp_path / "letter"
+    path.write_bytes(
+        b"From: a@x\nSubject: \xc3\xa4\nMIME-Version: 1.0\n"
+        b"Content-Type: multipart/mixed; boundary=b\n\n"
+        b"--b\n\nplain\n--b\n\n\xc3\xa4\n--b--\n")
+    return path
+
+
+def test_plan_of_a_message(explain, smtpd, letter):
+    """For servers of either kind, and for each that is heard."""
+    one = smtpd(listen="127.0.0.2", keywords=["8BITMIME"])
+    smtpd(listen="127.0.0.3", port=one.port, keywords=[])
+    d = explain("--connect", "-p", str(one.port), "--message", str(letter),
+                "bob@x.example", answers=peers_at("127.0.0.2", "127.0.0.3"))
+    message = d["message"]
+    assert message["file"] == str(letter)
+    assert (message["to_7bit"]["conversion"], message["to_7bit"]["part"],
+            message["to_7bit"]["header"]) == ("MPQP", 2, "8bit")
+    assert message["to_7bit"]["parts"] == [
+        "0 multipart/mixed 7bit keep (7bit)",
+        "1 text/plain 7bit keep (7bit)",
+        "2 text/plain 7bit quoted-printable (8bit)"]
+    assert message["to_8bit"]["reason"] == "channel-8bit"
+    assert {p["address"]: p["plan"]["conversion"] for p in d["peers"]} == {
+        "127.0.0.2": "NONE", "127.0.0.3": "MPQP"}
+
+
+def test_message_that_must_not_be_converted(explain, letter):
+    letter.write_bytes(b"DKIM-Signature: v=1\n" + letter.read_bytes())
+    d = explain("-p", "2525", "--message", str(letter), "bob@x.example",
+                answers=peers_at("127.0.0.2"))
+    plan = d["message"]["to_7bit"]
+    assert plan["reason"] == "dkim" and plan["unconvertible"]
+    assert not d["message"]["to_8bit"]["unconvertible"]
+
+
+def test_message_that_cannot_be_read(explain, tmp_path):
+    d = explain("-p", "2525", "--message", tmp_path / "none", "bob@x.example",
+                answers=peers_at("127.0.0.2"))
+    assert "No such file" in d["message"]["trouble"]
 
 
 def test_every_address_is_heard(explain, smtpd):

@@ -59,7 +59,8 @@ def test_parameters_of_an_offered_extension(office, smtp, smtpd, keyword,
     mail = dict(mail)
     said, of_rcpt = params(server)
     if "SIZE" in mail:
-        mail["SIZE"] = str(size_estimate(job))
+        # the text is encoded for a server without 8BITMIME: that is counted
+        mail["SIZE"] = str(len(server.messages[0].content))
     if "BY" in mail:
         by = said["BY"]
         assert by.endswith(";N") and 0 < int(by[:-2]) <= 999999999
@@ -310,7 +311,7 @@ def test_messages_of_a_connection_are_limited(office, smtp, smtpd, keywords,
 
 
 @pytest.mark.parametrize("keyword", [
-    "ETRN", "etrn", "AUTH LOGIN PLAIN", "AUTH=LOGIN", "STARTTLS", "VRFY",
+    "ETRN", "etrn", "AUTH LOGIN PLAIN", "AUTH=LOGIN", "VRFY",
     "EXPN", "HELP", "X-UNHEARD-OF of=all", "8BITMIMEX", "DSNX 1", "-", ""])
 def test_what_is_not_used_changes_nothing(office, smtp, smtpd, keyword):
     """ETRN is for servers that fetch their mail; nothing is asked for."""

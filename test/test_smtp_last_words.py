@@ -103,7 +103,7 @@ def test_refused_parameter_is_asked_for_once(office, server, keywords, closes,
                 connection.sendall(b"250 ok\r\n")
 
     peer = server(handler)
-    agent = office.agent("smtp", "-F", peer.destination)
+    agent = office.agent("smtp", "-H", "-F", peer.destination)
     agent.hungry()
     if notify is not None:
         notify = notify.format(int(time.time()) + 1000)

@@ -138,11 +138,24 @@ def test_original_recipient(office, smtp, smtpd, user, given, wide, plain):
     ([], "Subject: gr\xfc\xdfe\n".encode(), False)])
 def test_raw_header_goes_under_it_or_as_it_is(office, smtp, smtpd, keywords,
                                               header, need):
+    """If it must stay, that is."""
     server = smtpd(keywords=keywords)
     job = office.post(header=header)
-    assert smtp(server).run(job, HOST).report.status == "ok3"
+    assert smtp(server, "-H").run(job, HOST).report.status == "ok3"
     assert needs(server.messages[0]) == need
     assert server.messages[0].header == header
+
+
+@pytest.mark.parametrize("user,raw", [("bob@x.example", False), (JORN, True)])
+def test_header_stays_raw_only_where_the_mail_goes_under_it(
+        office, smtp, smtpd, user, raw):
+    header = "Subject: gr\xfc\xdfe\n".encode()
+    server = smtpd(keywords=UTF8)
+    smtp(server).run(office.post([user], header=header), HOST)
+    assert needs(server.messages[0]) == raw
+    assert (server.messages[0].header == header) == raw
+    assert server.messages[0].header in (
+        header, b"Subject: =?UTF-8?B?Z3LDvMOfZQ==?=\n")
 
 
 def test_lmtp_server_that_offers_it(office, smtp, smtpd):

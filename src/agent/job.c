@@ -215,18 +215,58 @@ static void open_verbose(struct agent *a, struct agent_job *job)
 			    err.text);
 }
 
+static void put_back_rcpt(struct agent *a, struct agent_job *job, size_t rcpt)
+{
+	const struct ctl_rcpt *r = job->rcpts[rcpt].ctl;
+	struct err err;
+
+	if (lock_mark(job->fd, r, LOCK_MARK_TODO, &err) < 0)
+		complain(a, job, &err);
+}
+
 /* Gives back what was taken, as if it never had been. */
 static void put_back(struct agent *a, struct agent_job *job)
 {
+	for (size_t i = 0; i < job->n_rcpts; i++)
+		put_back_rcpt(a, job, i);
+	job->n_rcpts = 0;
+}
+
+void agent_job_put_back(struct agent *a, struct agent_job *job, size_t rcpt)
+{
+	struct agent_rcpt *r = &job->rcpts[rcpt];
+
+	if (!r->is_guest || r->is_settled)
+		return;
+	put_back_rcpt(a, job, rcpt);
+	lock_release(job->fd, r->ctl);
+	r->is_settled = true;
+}
+
+bool agent_job_take(struct agent *a, struct agent_job *job, size_t i,
+		    size_t *ret)
+{
+	const struct ctl_rcpt *r = &job->ctl.rcpts[i];
 	struct err err;
 
-	for (size_t i = 0; i < job->n_rcpts; i++) {
-		const struct ctl_rcpt *r = job->rcpts[i].ctl;
-
-		if (lock_mark(job->fd, r, LOCK_MARK_TODO, &err) < 0)
-			complain(a, job, &err);
+	if (r->tag != CTL_TAG_TODO || !r->has_pid_slot ||
+	    !channel_matches(agent_options(a), r))
+		return false;
+	for (size_t k = 0; k < job->n_rcpts; k++)
+		if (job->rcpts[k].ctl == r)
+			return false;
+	switch (lock_take(job->fd, r, agent_options(a)->slot_pid, &err)) {
+	case LOCK_TAKEN:
+		break;
+	case LOCK_BUSY:
+		return false;
+	case LOCK_ERROR:
+		complain(a, job, &err);
+		return false;
 	}
-	job->n_rcpts = 0;
+	*ret = job->n_rcpts++; /* there is room for each of the file */
+	job->rcpts[*ret] = (struct agent_rcpt){ .ctl = r, .is_guest = true };
+	return true;
 }
 
 static enum agent_open open_message(struct agent *a, struct agent_job *job,
@@ -558,10 +598,12 @@ void agent_job_settle_rest(struct agent *a, struct agent_job *job,
 	    arena_array(job->arena, job->n_rcpts, sizeof(*all));
 	size_t n = 0;
 
-	for (size_t i = 0; i < job->n_rcpts; i++)
+	for (size_t i = 0; i < job->n_rcpts; i++) {
+		agent_job_put_back(a, job, i);
 		if (!job->rcpts[i].is_settled)
 			all[n++] =
 			    (struct agent_outcome){ .rcpt = i, .diag = diag };
+	}
 	if (n > 0)
 		agent_job_settle(a, job, all, n);
 }

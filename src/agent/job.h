@@ -4,7 +4,8 @@
  * agent_job_open() reads the control file, selects the recipients of our
  * channel and host, locks them and opens the message file. Every recipient
  * that is taken gets exactly one report, through agent_job_settle() or, if
- * that never comes, through agent_job_close().
+ * that never comes, through agent_job_close(); but for guests, which may be
+ * put back instead.
  */
 #ifndef AGENT_JOB_H
 #define AGENT_JOB_H
@@ -20,6 +21,8 @@
 struct agent_rcpt {
 	const struct ctl_rcpt *ctl; /* borrowed from the job's ctl */
 	bool is_settled;	    /* has had its report */
+	/* Of another host; see agent_job_take(). */
+	bool is_guest;
 	/* Relaying is to be told, NOTIFY or not (RFC 2852 4). */
 	bool tells_relay;
 };
@@ -35,7 +38,7 @@ struct agent_job {
 	struct str spool_id;
 	int64_t opened_at;	  /* Unix time, seconds */
 	struct verbose *verbose;  /* of the `v` line; NULL: none */
-	struct agent_rcpt *rcpts; /* locked by us, in file order */
+	struct agent_rcpt *rcpts; /* locked by us, in file order, then guests */
 	size_t n_rcpts;
 	struct str out; /* reports not yet handed to the agent */
 };
@@ -82,6 +85,21 @@ enum agent_open agent_job_open(struct agent *a, struct agent_job *job,
  */
 size_t agent_job_group(const struct agent_job *job, size_t *at);
 
+/*
+ * Takes one more recipient, the i'th of job->ctl, whatever its host: a guest,
+ * whose place in job->rcpts is *ret. False, leaving *ret alone, if it is not
+ * to be done, is of another channel, or cannot be locked. Nobody asked us for
+ * it, so that it may be put back; but no recipient can be taken twice.
+ */
+MUST_USE bool agent_job_take(struct agent *a, struct agent_job *job, size_t i,
+			     size_t *ret);
+
+/*
+ * Puts a guest back as if it had never been taken: unlocked, to be done, and
+ * without a report. One that is settled is left alone.
+ */
+void agent_job_put_back(struct agent *a, struct agent_job *job, size_t rcpt);
+
 struct agent_outcome {
 	size_t rcpt; /* index into job->rcpts */
 	const struct diag *diag;
@@ -111,7 +129,10 @@ struct agent_settled {
 void agent_job_settle_one(struct agent *a, struct agent_job *job, size_t rcpt,
 			  const struct diag *diag);
 
-/* Settles all that are not settled yet with the same diag. */
+/*
+ * Settles all that are not settled yet with the same diag; guests are put
+ * back.
+ */
 void agent_job_settle_rest(struct agent *a, struct agent_job *job,
 			   const struct diag *diag);
 

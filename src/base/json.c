@@ -233,6 +233,12 @@ void json_bool(struct json *j, const char *key, bool is_true)
 	str_adds(j->out, is_true ? "true" : "false");
 }
 
+void json_raw(struct json *j, const char *key, struct slice value)
+{
+	before(j, key);
+	str_add(j->out, value);
+}
+
 void json_null(struct json *j, const char *key)
 {
 	before(j, key);

@@ -55,6 +55,9 @@ void json_int(struct json *j, const char *key, int64_t n);
 void json_bool(struct json *j, const char *key, bool is_true);
 void json_null(struct json *j, const char *key);
 
+/* A value as it is: what another writer made, whole and valid. */
+void json_raw(struct json *j, const char *key, struct slice value);
+
 /*
  * The first bytes of text, at most max, not ending inside a UTF-8 character;
  * of what is not UTF-8 just the first max.

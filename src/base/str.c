@@ -20,6 +20,13 @@ void str_done(struct str *s)
 	*s = STR_INIT;
 }
 
+void str_wipe(struct str *s)
+{
+	if (s->p != NULL)
+		explicit_bzero(s->p, s->cap);
+	str_done(s);
+}
+
 void str_clear(struct str *s)
 {
 	s->len = 0;

@@ -22,6 +22,9 @@ struct str {
 /* Frees the bytes and makes s empty again; an empty s is allowed. */
 void str_done(struct str *s);
 
+/* The same, and nothing of what s held is left in its memory. */
+void str_wipe(struct str *s);
+
 /* Makes s empty and keeps its memory. */
 void str_clear(struct str *s);
 

@@ -248,6 +248,22 @@ static void test_cut_and_shift_keep_the_right_end(void **state)
 	str_done(&s);
 }
 
+static void test_wiped_string_is_empty_and_of_use(void **state)
+{
+	struct str s = STR_INIT;
+
+	(void)state;
+	str_wipe(&s);
+	assert_null(s.p);
+	str_adds(&s, "a secret");
+	str_wipe(&s);
+	assert_null(s.p);
+	assert_int_equal(s.len + s.cap, 0);
+	str_adds(&s, "other");
+	assert_string_equal(str_cstr(&s), "other");
+	str_done(&s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -264,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_clean_text_has_no_control_byte),
 		cmocka_unit_test(test_clean_text_is_cut_at_the_limit),
 		cmocka_unit_test(test_cut_and_shift_keep_the_right_end),
+		cmocka_unit_test(test_wiped_string_is_empty_and_of_use),
 	};
 
 	return TEST_RUN(tests);

@@ -11,15 +11,11 @@
  */
 #include "conf/smconf.h"
 
-#include "base/fd.h"
 #include "base/mem.h"
+#include "conf/textfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Far more than any configuration; a device file must not fill memory. */
 enum { SMCONF_FILE_MAX = 16 * 1024 * 1024 };
@@ -96,28 +92,10 @@ int smconf_find(struct smconf_source source, struct slice mailer,
 int smconf_load(const char *file, struct slice mailer, struct arena *a,
 		struct smconf_mailer *ret, struct err *err)
 {
-	struct str text = STR_INIT;
-	struct smconf_source kept = { .file = file };
-	struct stat st;
-	int r = -1, how = -1;
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct textfile text;
 
-	if (fd < 0 || fstat(fd, &st) < 0 ||
-	    (how = fd_read_all(fd, (size_t)st.st_size, SMCONF_FILE_MAX,
-			       &text)) < 0) {
-		r = FAIL_CODE(err, errno, "cannot open %s: %s", file,
-			      strerror(errno));
-		goto out;
-	}
-	if (how > 0) {
-		r = FAIL_CODE(err, EFBIG, "%s: larger than %d bytes", file,
-			      (int)SMCONF_FILE_MAX);
-		goto out;
-	}
-	kept.text = arena_dup(a, str_slice(&text));
-	r = smconf_find(kept, mailer, a, ret, err);
-out:
-	fd_close(fd);
-	str_done(&text);
-	return r;
+	if (textfile_read(file, SMCONF_FILE_MAX, a, &text, err) < 0)
+		return -1;
+	return smconf_find((struct smconf_source){ text.text, file }, mailer, a,
+			   ret, err);
 }

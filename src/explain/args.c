@@ -53,6 +53,7 @@ static int take(char **argv, int argc, int *at, struct explain_request *q,
 		{ "--connect", &q->does_connect, NULL },
 		{ "--offline", NULL, &q->offline },
 		{ "--record", NULL, &q->record },
+		{ "--message", NULL, &q->message },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -8,13 +8,16 @@
 
 #include "agent/agent.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "explain/walk.h"
 #include "net/dns_record.h"
+#include "smtpta/safety.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 struct explaining {
@@ -81,6 +84,7 @@ static void walk(struct explaining *x, const struct walk_scene *scene)
 		put_part(x, explanation_print_subject);
 	walk_route(scene, x->e);
 	x->is_route_known = true;
+	walk_content(scene->options, x->e);
 	if (is_text)
 		put_part(x, explanation_print_route);
 	if (x->request->does_connect)
@@ -123,6 +127,29 @@ static int finish(struct explaining *x, struct err *err)
 	return x->e->status;
 }
 
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	log_line(LOG_LEVEL_WARNING, "%s", text);
+}
+
+static int64_t wall_time(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static struct safety *make_safety(const struct smtpta_options *o,
+				  struct dns_resolver *dns)
+{
+	const struct safety_setup setup = { .options = o,
+					    .dns = dns,
+					    .wall_time = wall_time,
+					    .complain = complain,
+					    .only_looks = true };
+
+	return safety_new(&setup);
+}
+
 int explain_run(const struct smtpta_options *o, const struct explain_request *q,
 		int out_fd, struct err *err)
 {
@@ -131,6 +158,7 @@ int explain_run(const struct smtpta_options *o, const struct explain_request *q,
 	struct walk_draws draws = { .choose = o->choose,
 				    .context = o->choose_context };
 	struct walk_scene scene = { .options = &options, .draws = &draws };
+	struct safety *safety;
 	int status;
 
 	*err = (struct err){ 0 };
@@ -147,9 +175,13 @@ int explain_run(const struct smtpta_options *o, const struct explain_request *q,
 	x.e = explanation_new();
 	x.e->subject = arena_dup(x.e->arena, q->subject);
 	x.e->offline = slice_of(q->offline);
+	x.e->content.file = q->message;
 	scene.resolver = dns_new(&options.dns);
+	safety = make_safety(&options, scene.resolver);
+	scene.safety = safety_of_sessions(safety);
 	walk(&x, &scene);
 	status = finish(&x, err);
+	safety_free(safety);
 	dns_free(scene.resolver);
 	explanation_free(x.e);
 	walk_draws_done(&draws);

@@ -19,6 +19,7 @@ struct explain_request {
 	bool does_connect;    /* --connect */
 	const char *offline;  /* --offline: a file, or NULL */
 	const char *record;   /* --record: a file, or NULL */
+	const char *message;  /* --message: a file, or NULL */
 	struct slice subject; /* user@domain, or a host */
 };
 

@@ -11,7 +11,7 @@
 
 #include "base/str.h"
 #include "smtp/caps.h"
-#include "smtpta/route.h"
+#include "smtpta/security.h"
 
 enum { EXPLANATION_SCHEMA = 1 };
 
@@ -25,6 +25,24 @@ struct explained_source {
 	bool is_chosen;	      /* false: the system chooses */
 	struct net_addr addr; /* port 0 */
 	struct slice trouble; /* why there is none; else empty */
+};
+
+/* What would become of a message (--message). */
+struct explained_plan {
+	struct slice summary;	/* in one line; see passage_print() */
+	const char *conversion; /* as in the syslog line */
+	const char *reason, *header;
+	unsigned part;	       /* that gave the reason */
+	bool is_unconvertible; /* and the server does not take it */
+	struct slice *parts;   /* a line each */
+	unsigned n_parts;
+};
+
+struct explained_content {
+	const char *file;     /* NULL: none was given */
+	struct slice trouble; /* why it cannot be read; else empty */
+	/* For servers without 8BITMIME and with it; NULL: there is trouble. */
+	const struct explained_plan *narrow, *wide;
 };
 
 struct explained_line {
@@ -44,9 +62,12 @@ struct explained_peer {
 	struct explained_line *lines;
 	size_t n_lines;
 	bool is_cut; /* more was said than is kept */
+	/* What the handshake came to: a JSON value, and lines; or empty. */
+	struct slice tls, tls_lines;
 	/* Only if it was ready. */
 	struct caps caps; /* what we would make use of */
 	struct explained_envelope envelope;
+	const struct explained_plan *plan; /* NULL: no message */
 	const struct diag *unsuited; /* why it cannot take the mail; or NULL */
 };
 
@@ -65,8 +86,10 @@ struct explanation {
 	size_t n_answers, answers_cap;
 	struct route route;
 	struct explained_source *sources; /* one each of the route's addrs */
+	struct security *security;	  /* decided of each of them; or NULL */
 	/* To a server that offers nothing but SMTPUTF8 where it is needed. */
 	struct explained_envelope envelope;
+	struct explained_content content;
 	bool does_connect; /* the peers were to be asked */
 	struct explained_peer *peers;
 	size_t n_peers, peers_cap;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "explain/explanation.h"
 #include "net/dns_record.h"
+#include "smtpta/security_json.h"
 
 /* The text that a printer makes. */
 static void put_str(struct json *j, const char *key, struct str *text)
@@ -169,6 +170,8 @@ static void put_addresses(struct json *j, const struct explanation *e)
 		json_text_if(j, "source_trouble", s->trouble);
 		if (s->is_chosen)
 			put_address(j, "source", &s->addr);
+		security_json(j, "security", e->security,
+			      security_of(e->security, i));
 		json_close(j);
 	}
 	json_close(j);
@@ -229,8 +232,28 @@ static void put_caps(struct json *j, const struct caps *caps)
 		json_uint(j, "size_limit", caps->size_limit);
 }
 
+static void put_plan(struct json *j, const char *key,
+		     const struct explained_plan *plan)
+{
+	if (plan == NULL)
+		return;
+	json_object(j, key);
+	put_word(j, "conversion", plan->conversion);
+	put_word(j, "reason", plan->reason);
+	json_uint(j, "part", plan->part);
+	put_word(j, "header", plan->header);
+	json_bool(j, "unconvertible", plan->is_unconvertible);
+	json_array(j, "parts");
+	for (unsigned i = 0; i < plan->n_parts; i++)
+		json_text(j, NULL, plan->parts[i]);
+	json_close(j);
+	json_close(j);
+}
+
 static void put_peer(struct json *j, const struct explained_peer *p)
 {
+	struct slice rest, line;
+
 	json_object(j, NULL);
 	put_address(j, "address", &p->addr);
 	put_port(j, "port", &p->addr);
@@ -242,15 +265,37 @@ static void put_peer(struct json *j, const struct explained_peer *p)
 		put_port(j, "local_port", &p->local);
 	}
 	put_lines(j, p);
+	if (p->tls.len > 0)
+		json_raw(j, "tls", p->tls);
+	else
+		json_null(j, "tls");
+	rest = p->tls_lines;
+	json_array(j, "tls_lines");
+	while (slice_cut(&rest, '\n', &line))
+		json_text(j, NULL, line);
+	json_close(j);
 	if (p->code != 0)
 		json_uint(j, "code", p->code);
 	json_text_if(j, "why", p->why);
 	if (p->reason == NULL) {
 		put_caps(j, &p->caps);
+		put_plan(j, "plan", p->plan);
 		if (p->unsuited != NULL)
 			json_text(j, "unsuited", p->unsuited->text);
 		put_envelope(j, &p->envelope);
 	}
+	json_close(j);
+}
+
+static void put_content(struct json *j, const struct explanation *e)
+{
+	if (e->content.file == NULL)
+		return;
+	json_object(j, "message");
+	put_word(j, "file", e->content.file);
+	json_text_if(j, "trouble", e->content.trouble);
+	put_plan(j, "to_7bit", e->content.narrow);
+	put_plan(j, "to_8bit", e->content.wide);
 	json_close(j);
 }
 
@@ -301,6 +346,7 @@ void explanation_print_json(struct str *to, const struct explanation *e)
 	put_way(&j, e->route.way);
 	put_addresses(&j, e);
 	put_recipient(&j, e);
+	put_content(&j, e);
 	put_peers(&j, e);
 	put_end(&j, e);
 	json_close(&j);

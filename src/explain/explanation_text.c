@@ -181,6 +181,27 @@ static void print_end_of(struct str *to, const struct net_addr *addr)
 		str_addf(to, " port %u", net_addr_port(addr));
 }
 
+static void print_security(struct str *to, const struct explanation *e,
+			   size_t place)
+{
+	const struct security_host *host = security_of(e->security, place);
+	const struct tls_decision *d = &host->decision;
+	const struct sts_found *sts = &e->security->sts;
+	struct str text = STR_INIT;
+
+	fact(to, 1, "TLS", "%s: %s", tls_need_word(d->need),
+	     tls_reason_text(d->reason));
+	tls_evidence_print(&text, &host->facts, d);
+	fact_text(to, 2, "because", str_slice(&text));
+	str_done(&text);
+	if (!e->security->has_sts)
+		return;
+	if (sts->failure != TLSRPT_SUCCESS)
+		fact(to, 2, "MTA-STS", "%s", tlsrpt_type_word(sts->failure));
+	fact_text(to, 2, "MTA-STS", sts->reason);
+	fact_text(to, 2, "MTA-STS", sts->trouble);
+}
+
 static void print_addresses(struct str *to, const struct explanation *e)
 {
 	const struct route *r = &e->route;
@@ -192,6 +213,7 @@ static void print_addresses(struct str *to, const struct explanation *e)
 		str_add_clean(to, r->hosts[i].name, SIZE_MAX);
 		str_addc(to, '\n');
 		print_source(to, &e->sources[i]);
+		print_security(to, e, i);
 	}
 	fact_text(to, 0, "site", r->site);
 }
@@ -201,6 +223,29 @@ static void print_envelope(struct str *to, unsigned depth,
 {
 	fact_text(to, depth, "would say", envelope->mail);
 	fact_text(to, depth, "would say", envelope->rcpt);
+}
+
+static void print_plan(struct str *to, unsigned depth, const char *key,
+		       const struct explained_plan *plan)
+{
+	if (plan == NULL)
+		return;
+	fact_text(to, depth, key, plan->summary);
+	for (unsigned i = 0; i < plan->n_parts; i++)
+		fact_text(to, depth + 1, "part", plan->parts[i]);
+	if (plan->is_unconvertible)
+		fact(to, depth + 1, "but", "%s",
+		     "8-bit content must not be converted");
+}
+
+static void print_content(struct str *to, const struct explanation *e)
+{
+	if (e->content.file == NULL)
+		return;
+	fact_text(to, 0, "message", slice_of(e->content.file));
+	fact_text(to, 1, "trouble", e->content.trouble);
+	print_plan(to, 1, "to 7 bits", e->content.narrow);
+	print_plan(to, 1, "to 8 bits", e->content.wide);
 }
 
 void explanation_print_route(struct str *to, const struct explanation *e)
@@ -218,6 +263,7 @@ void explanation_print_route(struct str *to, const struct explanation *e)
 	fact(to, 0, "SMTPUTF8", "%s",
 	     e->is_smtputf8_needed ? "needed" : "not needed");
 	print_envelope(to, 0, &e->envelope);
+	print_content(to, e);
 }
 
 /* ---- peers ----------------------------------------------------------------
@@ -237,6 +283,8 @@ static void print_caps(struct str *to, const struct caps *caps)
 
 void explanation_print_peer(struct str *to, const struct explained_peer *p)
 {
+	struct slice rest, line;
+
 	begin(to, 0, "connected");
 	print_end_of(to, &p->addr);
 	str_adds(to, ", ");
@@ -251,6 +299,9 @@ void explanation_print_peer(struct str *to, const struct explained_peer *p)
 	for (size_t i = 0; i < p->n_lines; i++)
 		fact(to, 1, p->lines[i].is_ours ? "said" : "heard", "%.*s",
 		     SLICE_ARG(p->lines[i].text));
+	rest = p->tls_lines;
+	while (slice_cut(&rest, '\n', &line))
+		fact_text(to, 1, "TLS", line);
 	if (p->is_cut)
 		fact(to, 1, "more", "%s", "was said than is kept");
 	if (p->code != 0)
@@ -259,6 +310,7 @@ void explanation_print_peer(struct str *to, const struct explained_peer *p)
 	if (p->reason != NULL)
 		return;
 	print_caps(to, &p->caps);
+	print_plan(to, 1, "content", p->plan);
 	if (p->unsuited != NULL)
 		fact_text(to, 1, "unsuited", p->unsuited->text);
 	print_envelope(to, 1, &p->envelope);

@@ -69,14 +69,33 @@ void walk_answer(struct explanation *e, const struct dns_answer *answer)
 	e->answers[e->n_answers++] = *answer;
 }
 
-static struct explained_source source_of(const struct smtpta_options *o,
+/* A lookup whose answers are kept: they belong to the explanation. */
+struct kept_lookup {
+	struct local_from from; /* the real one */
+	struct arena *arena;
+};
+
+static struct lookup look_up(void *context, struct slice name, struct arena *a)
+{
+	const struct kept_lookup *k = context;
+
+	(void)a; /* ends with the choice */
+	return k->from.lookup(k->from.context, name, k->arena);
+}
+
+static struct explained_source source_of(const struct walk_scene *scene,
 					 const struct explanation *e,
 					 const struct net_addr *addr)
 {
-	struct conn_options how = dial_options(o, e->destination);
+	struct conn_options how = dial_options(scene->options, e->destination);
 	struct explained_source source = { 0 };
+	struct kept_lookup kept;
 	struct err err;
 
+	dial_resolve(&how, scene->resolver);
+	kept = (struct kept_lookup){ how.from, e->arena };
+	how.from.lookup = look_up;
+	how.from.context = &kept;
 	if (addr->u.any.sa_family == AF_UNIX)
 		return source;
 	if (local_choose(&how.from, addr->u.any.sa_family, &source.addr, &err) <
@@ -85,6 +104,21 @@ static struct explained_source source_of(const struct smtpta_options *o,
 	else
 		source.is_chosen = source.addr.len > 0;
 	return source;
+}
+
+/* Alike for all addresses of a family: what -L names is looked up once. */
+static void choose_source(const struct walk_scene *scene, struct explanation *e,
+			  size_t place)
+{
+	const struct net_addr *addrs = e->route.addrs;
+
+	for (size_t i = 0; i < place; i++) {
+		if (addrs[i].u.any.sa_family != addrs[place].u.any.sa_family)
+			continue;
+		e->sources[place] = e->sources[i];
+		return;
+	}
+	e->sources[place] = source_of(scene, e, &addrs[place]);
 }
 
 static void copy_check(struct dns_resolver *r, struct explanation *e)
@@ -97,6 +131,31 @@ static void copy_check(struct dns_resolver *r, struct explanation *e)
 	e->check.warning = arena_dup(e->arena, check->warning);
 }
 
+/* What each host needs; for a message that asks for nothing. */
+static void judge_security(const struct walk_scene *scene,
+			   struct explanation *e)
+{
+	size_t *places = arena_array(e->arena, e->route.n, sizeof(*places));
+
+	if (e->route.n == 0)
+		return;
+	for (size_t i = 0; i < e->route.n; i++)
+		places[i] = i;
+	e->security = security_new(&scene->safety->scene, e->destination,
+				   &e->route, TLS_ASKS_NOTHING, e->arena);
+	security_judge(e->security, places, e->route.n);
+}
+
+/* Why no host may get mail; NULL: one may. */
+static const struct diag *refusal(const struct explanation *e)
+{
+	for (size_t i = 0; i < e->route.n; i++)
+		if (security_of(e->security, i)->decision.need !=
+		    TLS_NEED_IMPOSSIBLE)
+			return NULL;
+	return e->route.n == 0 ? NULL : security_refusal(e->security, 0);
+}
+
 void walk_route(const struct walk_scene *scene, struct explanation *e)
 {
 	const struct smtpta_options *o = scene->options;
@@ -105,13 +164,16 @@ void walk_route(const struct walk_scene *scene, struct explanation *e)
 
 	walk_draw_again(scene->draws);
 	e->route = route_find(o, scene->resolver, e->destination, e->arena);
+	judge_security(scene, e);
 	e->sources = arena_array(e->arena, e->route.n, sizeof(*e->sources));
 	for (size_t i = 0; i < e->route.n; i++)
-		e->sources[i] = source_of(o, e, &e->route.addrs[i]);
+		choose_source(scene, e, i);
 	if (e->n_answers > 0 && e->offline.len == 0)
 		copy_check(scene->resolver, e);
 	e->mode = o->dns.mode;
 	e->failure = e->route.failure;
+	if (e->failure == NULL)
+		e->failure = refusal(e);
 	e->envelope = walk_envelope(o, e, &least);
 }
 

@@ -5,6 +5,7 @@
 #define EXPLAIN_WALK_H
 
 #include "explain/explanation.h"
+#include "smtpta/session.h"
 
 /*
  * Chance, kept: who draws again gets the same numbers, so that hosts of equal
@@ -31,6 +32,7 @@ struct walk_scene {
 	const struct smtpta_options *options;
 	struct dns_resolver *resolver;
 	struct walk_draws *draws; /* those of the options */
+	const struct session_safety *safety;
 };
 
 /* Hears of each peer at once; what it is given is borrowed for the call. */
@@ -54,6 +56,17 @@ void walk_route(const struct walk_scene *scene, struct explanation *e);
  */
 void walk_peers(const struct walk_scene *scene, struct explanation *e,
 		const struct walk_listener *listener);
+
+/* What would become of the message e->content.file, if there is one. */
+void walk_content(const struct smtpta_options *o, struct explanation *e);
+
+/*
+ * The same for a server with these capabilities; NULL without a message, or
+ * if it cannot be read, which e->content.trouble then says.
+ */
+struct explained_plan *walk_plan(const struct smtpta_options *o,
+				 struct explanation *e,
+				 const struct caps *caps);
 
 /* What all of it comes to: failure and status. */
 void walk_end(struct explanation *e);

@@ -77,6 +77,7 @@ static void describe(struct walk *w, struct explained_peer *p)
 		return;
 	}
 	w->is_suited = true;
+	p->plan = walk_plan(w->options, e, &p->caps);
 	p->envelope = walk_envelope(w->options, e, &p->caps);
 }
 
@@ -98,6 +99,8 @@ static struct explained_peer *add_peer(struct walk *w,
 		.reason = t->reason,
 		.code = t->code,
 		.why = arena_dup(e->arena, str_slice(&t->why)),
+		.tls = arena_dup(e->arena, str_slice(&t->tls)),
+		.tls_lines = arena_dup(e->arena, str_slice(&t->tls_lines)),
 	};
 	copy_dialogue(p, &t->opening, e->arena);
 	if (p->reason == NULL)
@@ -226,6 +229,7 @@ void walk_peers(const struct walk_scene *scene, struct explanation *e,
 	w.recorder = recorder_new(&setup);
 	w.session = session_new(o, scene->resolver, log, fill_nothing);
 	session_record(w.session, w.recorder);
+	session_secure(w.session, scene->safety);
 	go(&w);
 	if (e->failure == NULL && e->is_smtputf8_needed && !w.is_suited)
 		e->failure = unsuited(&w);

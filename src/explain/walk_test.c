@@ -85,6 +85,47 @@ static void test_the_route_is_that_of_delivery(void **state)
 	done(&f);
 }
 
+/* By the same resolver as all else, and once. */
+static void test_our_own_end_is_looked_up_by_name(void **state)
+{
+	static const char answers[] =
+	    ANSWERS "us.example A ok insecure network 60 - 192.0.2.77\n"
+		    "us.example AAAA nodata insecure network 60 -\n";
+	struct fixture f = { .options.local = { .form = LOCAL_NAME,
+						.name = SLICE("us.example") } };
+	size_t n_asked = 0;
+
+	(void)state;
+	walk(&f, "bob@example.org", answers);
+	assert_int_equal(f.e->route.n, 3);
+	for (size_t i = 0; i < f.e->route.n; i++) {
+		struct str text = STR_INIT;
+
+		assert_true(f.e->sources[i].is_chosen);
+		net_addr_print(&text, &f.e->sources[i].addr);
+		assert_string_equal(str_cstr(&text), "192.0.2.77");
+		str_done(&text);
+	}
+	for (size_t i = 0; i < f.e->n_answers; i++)
+		n_asked += slice_eq(f.e->answers[i].name, SLICE("us.example"));
+	assert_int_equal(n_asked, 2);
+	done(&f);
+}
+
+static void test_our_own_end_without_an_address_is_told(void **state)
+{
+	struct fixture f = { .options.local = { .form = LOCAL_NAME,
+						.name = SLICE("us.example") } };
+
+	(void)state;
+	walk(&f, "bob@example.org",
+	     ANSWERS "us.example A nxdomain insecure network 60 -\n"
+		     "us.example AAAA nxdomain insecure network 60 -\n");
+	assert_false(f.e->sources[0].is_chosen);
+	assert_true(f.e->sources[0].trouble.len > 0);
+	done(&f);
+}
+
 static size_t choose_last(void *context, size_t n)
 {
 	++*(size_t *)context;
@@ -299,6 +340,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_route_is_that_of_delivery),
+		cmocka_unit_test(test_our_own_end_is_looked_up_by_name),
+		cmocka_unit_test(test_our_own_end_without_an_address_is_told),
 		cmocka_unit_test(test_numbers_drawn_again_are_the_same),
 		cmocka_unit_test(test_commands_are_those_of_the_engine),
 		cmocka_unit_test(test_exit_status_of_failures),

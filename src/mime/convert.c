@@ -9,7 +9,7 @@
 
 #include "base/keyword.h"
 #include "mime/header.h"
-#include "mime/rfc2047.h"
+#include "mime/rfc2231.h"
 
 #include <assert.h>
 
@@ -103,7 +103,7 @@ static void add_field(struct str *to, const struct header_field *f,
 	if (edit_field(&edited, f, plan, is_first))
 		text = str_slice(&edited);
 	if (!plan->converts_headers ||
-	    !rfc2047_convert(to, text, plan->header_charset))
+	    !rfc2231_encode_field(to, text, plan->header_charset))
 		str_add(to, text);
 	str_addc(to, '\n');
 	str_done(&edited);

@@ -32,7 +32,7 @@ void convert_clean_header(struct str *to, struct slice header,
  *  * UNKNOWN: behind the first field come X-Warning, if planned, and the
  *    three MIME fields; those that were there go, but for a Content-Type
  *    with a charset.
- *  * 8-bit text becomes encoded-words.
+ *  * 8-bit text becomes encoded-words, or extended parameters.
  *
  * New folding may hold TABs: with expand_tabs, clean the fields once more.
  */

@@ -264,3 +264,60 @@ bool header_add_remark(struct str *to, struct slice field, struct slice remark)
 	add_date(to, column, slice_from(field, place + 1));
 	return true;
 }
+
+/* ---- long lines -------------------------------------------------------- */
+
+/*
+ * Where a line is folded: the white space that begins the next one. s.len if
+ * there is no place. Neither line may be blank.
+ */
+static size_t fold_place(struct slice line)
+{
+	struct slice text = line;
+	size_t begin = 0, place = line.len;
+
+	while (text.len > 0 && is_fws(text.p[text.len - 1]))
+		text.len--; /* a blank line would be behind it */
+	while (begin < text.len && is_fws(text.p[begin]))
+		begin++;
+	for (size_t i = begin; i < text.len; i++) {
+		if (!is_fws(text.p[i]))
+			continue;
+		if (i > HEADER_LINE_MAX && place < line.len)
+			break;
+		place = i;
+		if (i > HEADER_LINE_MAX)
+			break;
+	}
+	return place;
+}
+
+static void add_folded_line(struct str *to, struct slice line)
+{
+	while (line.len > HEADER_LINE_MAX) {
+		size_t place = fold_place(line);
+
+		if (place == line.len)
+			break;
+		str_add(to, slice_head(line, place));
+		str_addc(to, '\n');
+		line = slice_from(line, place);
+	}
+	str_add(to, line);
+}
+
+bool header_add_folded(struct str *to, struct slice field)
+{
+	struct slice rest = field, line;
+	bool is_long = false, is_first = true;
+
+	while (slice_cut(&rest, '\n', &line))
+		is_long |= line.len > HEADER_LINE_MAX;
+	while (is_long && slice_cut(&field, '\n', &line)) {
+		if (!is_first)
+			str_addc(to, '\n');
+		add_folded_line(to, line);
+		is_first = false;
+	}
+	return is_long;
+}

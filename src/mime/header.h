@@ -11,6 +11,8 @@
 
 #include "base/str.h"
 
+enum { HEADER_LINE_MAX = 998 }; /* RFC 5322 2.1.1, without its end */
+
 struct header_field {
 	struct slice all;  /* with its folding, without the last LF */
 	struct slice name; /* before the colon, trimmed; empty: no colon */
@@ -54,6 +56,14 @@ MUST_USE bool header_add_for_clause(struct str *to, struct slice field,
  */
 MUST_USE bool header_add_remark(struct str *to, struct slice field,
 				struct slice remark);
+
+/*
+ * Adds a field with each line of more than HEADER_LINE_MAX bytes folded at the
+ * last white space that lets what is before it fit, else at the next one; a
+ * line without any stays as it is. Unfolded it reads the same. False: no line
+ * is that long, and nothing is added.
+ */
+MUST_USE bool header_add_folded(struct str *to, struct slice field);
 
 /* Would header_add_remark() succeed? */
 bool header_takes_remark(struct slice field);

@@ -286,6 +286,53 @@ static void test_remark_and_for_clause_share_a_field(void **state)
 	str_done(&got);
 }
 
+/* What a field of n bytes without white space in it would be. */
+static void check_folding(const char *name, size_t word, size_t n_words,
+			  size_t want_lines)
+{
+	struct str field = STR_INIT, out = STR_INIT, plain = STR_INIT;
+	struct slice rest, line;
+	size_t n_lines = 0;
+
+	str_adds(&field, name);
+	for (size_t i = 0; i < n_words; i++) {
+		str_addc(&field, i % 3 == 2 ? '\t' : ' ');
+		for (size_t k = 0; k < word; k++)
+			str_addc(&field, (char)('a' + i % 26));
+	}
+	if (want_lines == 1) {
+		assert_false(header_add_folded(&out, str_slice(&field)));
+		assert_int_equal(out.len, 0);
+	} else {
+		assert_true(header_add_folded(&out, str_slice(&field)));
+		rest = str_slice(&out);
+		while (slice_cut(&rest, '\n', &line)) {
+			assert_true(slice_trim(line).len > 0);
+			assert_true(n_lines == 0 || line.p[0] == ' ' ||
+				    line.p[0] == '\t');
+			assert_true(line.len <= HEADER_LINE_MAX ||
+				    word > HEADER_LINE_MAX);
+			str_add(&plain, line);
+			n_lines++;
+		}
+		assert_int_equal(n_lines, want_lines);
+		assert_string_equal(str_cstr(&plain), str_cstr(&field));
+	}
+	str_done(&field);
+	str_done(&out);
+	str_done(&plain);
+}
+
+static void test_long_line_is_folded_at_white_space(void **state)
+{
+	(void)state;
+	check_folding("Subject:", 9, 99, 1);  /* 998 */
+	check_folding("Subject:", 9, 100, 2); /* 1008 */
+	check_folding("Subject:", 9, 1000, 11);
+	check_folding("Subject:", 900, 3, 3);  /* one on each */
+	check_folding("Subject:", 2000, 2, 3); /* nothing fits */
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -300,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_over_long_address_gets_no_clause),
 		cmocka_unit_test(test_remark_stands_before_the_date),
 		cmocka_unit_test(test_remark_and_for_clause_share_a_field),
+		cmocka_unit_test(test_long_line_is_folded_at_white_space),
 	};
 
 	return TEST_RUN(tests);

@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "mime/header.h"
-#include "mime/rfc2047.h"
+#include "mime/rfc2231.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -339,7 +339,7 @@ static bool is_stuck(struct slice header)
 			continue;
 		str_clear(&text);
 		is_stuck =
-		    !rfc2047_convert(&text, f.all, (struct slice){ 0 }) ||
+		    !rfc2231_encode_field(&text, f.all, (struct slice){ 0 }) ||
 		    slice_has_8bit(str_slice(&text));
 	}
 	str_done(&text);

@@ -9,7 +9,7 @@
 #include "mime/treeconv.h"
 
 #include "mime/header.h"
-#include "mime/rfc2047.h"
+#include "mime/rfc2231.h"
 
 #include <assert.h>
 
@@ -121,7 +121,7 @@ static bool add_encoded(struct str *to, struct slice field, bool has_crlf,
 	bool is_converted;
 
 	header_add_clean(&clean, field, false);
-	is_converted = rfc2047_convert(&text, str_slice(&clean), charset);
+	is_converted = rfc2231_encode_field(&text, str_slice(&clean), charset);
 	if (is_converted) {
 		str_addc(&text, '\n');
 		add_lines(to, str_slice(&text), has_crlf);
@@ -279,7 +279,7 @@ static void take(struct treeconv *c, struct slice in, struct str *out)
 	c->at += in.len;
 }
 
-static bool is_raw(const struct treeconv *c)
+bool treeconv_is_raw(const struct treeconv *c)
 {
 	return c->state == TREECONV_BODY && choice_at(c)->action == PART_RAW;
 }
@@ -296,7 +296,7 @@ void treeconv_push(struct treeconv *c, struct slice *in, struct str *out,
 {
 	bool has_begun = false;
 
-	*ret_is_raw = is_raw(c);
+	*ret_is_raw = treeconv_is_raw(c);
 	while (in->len > 0) {
 		uint64_t left = c->next - c->at;
 		struct slice now = *in;
@@ -306,9 +306,9 @@ void treeconv_push(struct treeconv *c, struct slice *in, struct str *out,
 
 			change_state(c, out);
 			has_begun |= out->len > before;
-			if (has_begun && *ret_is_raw != is_raw(c))
+			if (has_begun && *ret_is_raw != treeconv_is_raw(c))
 				return;
-			*ret_is_raw = is_raw(c);
+			*ret_is_raw = treeconv_is_raw(c);
 			continue;
 		}
 		if (now.len > left)

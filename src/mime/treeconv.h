@@ -8,7 +8,7 @@
  * parts, and parts that are kept go through byte by byte.
  *
  * A part's header gets its Content-Transfer-Encoding replaced, or one added at
- * the end; encoded-words, where the plan says so; Content-Type is not touched.
+ * the end; 8-bit text encoded (mime/rfc2231.h), where the plan says so.
  * The message's own header is convert_header()'s (mime/convert.h).
  *
  * No output line of an encoded leaf is a delimiter: base64 has no '-', and
@@ -66,6 +66,9 @@ void treeconv_push_wire(struct treeconv *c, struct slice in,
  * raw.
  */
 void treeconv_end(struct treeconv *c, struct str *out);
+
+/* Was the last byte one that is sent raw? To be asked before the end. */
+bool treeconv_is_raw(const struct treeconv *c);
 
 /* Frees what it holds. */
 void treeconv_done(struct treeconv *c);

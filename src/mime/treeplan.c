@@ -10,6 +10,7 @@
 
 #include "base/keyword.h"
 #include "base/mem.h"
+#include "mime/base64.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static enum part_action choose_encoding(const struct part *p)
 	uint64_t base64 = part_base64_size(&p->facts);
 
 	if (p->is_text)
-		base64 += base64 / 4;
+		base64 += base64 / 4 + BASE64_LINE_MAX;
 	return qp <= base64 ? PART_TO_QP : PART_TO_BASE64;
 }
 

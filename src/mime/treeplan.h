@@ -9,7 +9,7 @@
  *
  *  * To a 7-bit channel, leaves with 8-bit text are made quoted-printable or
  *    base64, whichever is shorter; for text quoted-printable may be a quarter
- *    longer, since people can read it. Lines, NULs and CRs that the channel
+ *    and a line longer, since people can read it. Lines, NULs and CRs that the channel
  *    does not take are a reason too. What contains them is labelled 7bit.
  *  * It is all or nothing: if 8-bit bytes stay somewhere, since a part is
  *    signed, cannot be read, or has them where no encoding is possible,
@@ -19,8 +19,8 @@
  *  * Plain text that is quoted-printable is decoded if that is asked for and
  *    can be sent, and what contains it is labelled 8bit. Within a multipart
  *    only for an 8-bit channel.
- *  * Header fields of parts with 8-bit text get encoded-words on a 7-bit
- *    channel; Content-Type keeps its bytes.
+ *  * Header fields of parts with 8-bit text get encoded-words and extended
+ *    parameters (mime/rfc2231.h) on a 7-bit channel.
  */
 #ifndef MIME_TREEPLAN_H
 #define MIME_TREEPLAN_H

@@ -3,13 +3,14 @@
  *
  * The socket stays blocking: a read that may wait is then one recv() with
  * SO_RCVTIMEO instead of poll() and read(). Writes use MSG_DONTWAIT. No call
- * waits for longer than WAIT_SLICE, so that a signal that arrives just before
- * it is noticed soon all the same.
+ * waits for longer than CONN_WAIT_SLICE, so that a signal that arrives just
+ * before it is noticed soon all the same.
  */
 #include "net/conn.h"
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "net/conn_internal.h"
 #include "net/race.h"
 
 #include <errno.h>
@@ -20,15 +21,6 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { WAIT_SLICE = 1000 }; /* milliseconds */
-
-struct conn {
-	int fd;
-	int receive_timeout; /* SO_RCVTIMEO as it is set now */
-	bool owes_ack;	     /* something was read and nothing written since */
-	struct net_addr peer, local;
-};
 
 int64_t conn_now(void)
 {
@@ -44,7 +36,7 @@ int conn_wait_ms(int64_t deadline)
 
 	if (left <= 0)
 		return 0;
-	return left < WAIT_SLICE ? (int)left : WAIT_SLICE;
+	return left < CONN_WAIT_SLICE ? (int)left : CONN_WAIT_SLICE;
 }
 
 struct conn *conn_adopt(int fd, const struct net_addr *peer)
@@ -77,12 +69,13 @@ void conn_close(struct conn *c)
 {
 	if (c == NULL)
 		return;
+	if (c->layer != NULL)
+		c->layer->close(c);
 	fd_close(c->fd);
 	free(c);
 }
 
-/* Makes the next recv() give up after `wanted` milliseconds. */
-static int set_receive_timeout(struct conn *c, int wanted)
+int conn_set_receive_timeout(struct conn *c, int wanted)
 {
 	struct timeval tv = { .tv_sec = wanted / 1000,
 			      .tv_usec = wanted % 1000 * 1000 };
@@ -96,12 +89,11 @@ static int set_receive_timeout(struct conn *c, int wanted)
 }
 
 /*
- * Acknowledges at once what was read, if nothing we write does it in passing.
  * A server that has not turned off Nagle's algorithm and answers a group of
  * commands in two pieces keeps the second back until then, and we would let it
  * wait for as long as an acknowledgement may be delayed: 40 ms a message.
  */
-static void acknowledge(struct conn *c)
+void conn_acknowledge(struct conn *c)
 {
 	int on = 1;
 
@@ -113,13 +105,15 @@ static void acknowledge(struct conn *c)
 enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 			   int64_t deadline)
 {
+	if (c->layer != NULL)
+		return c->layer->read(c, max, to, deadline);
 	str_reserve(to, max);
-	acknowledge(c);
+	conn_acknowledge(c);
 	for (;;) {
 		int wait = conn_wait_ms(deadline);
 		ssize_t n;
 
-		if (wait > 0 && set_receive_timeout(c, wait) < 0)
+		if (wait > 0 && conn_set_receive_timeout(c, wait) < 0)
 			return CONN_FAILED;
 		/* What came in time is read even if we are late ourselves. */
 		n = recv(c->fd, to->p + to->len, max,
@@ -139,13 +133,15 @@ enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 		if (wait == 0)
 			return CONN_TIMEOUT;
 		/* A slice is over; a signal may have come before recv(). */
-		if (wait == WAIT_SLICE)
+		if (wait == CONN_WAIT_SLICE)
 			return CONN_INTERRUPTED;
 	}
 }
 
 ssize_t conn_write(struct conn *c, struct slice bytes)
 {
+	if (c->layer != NULL)
+		return c->layer->write(c, bytes);
 	for (;;) {
 		ssize_t n = send(c->fd, bytes.p, bytes.len,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -169,11 +165,13 @@ enum conn_result conn_wait(struct conn *c, unsigned wanted, int other_fd,
 	unsigned ready = 0;
 	int n;
 
+	if (c->layer != NULL)
+		return c->layer->wait(c, wanted, other_fd, deadline, ret_ready);
 	if ((wanted & CONN_READABLE) != 0)
 		p[0].events |= POLLIN;
 	if ((wanted & CONN_WRITABLE) != 0)
 		p[0].events |= POLLOUT;
-	acknowledge(c);
+	conn_acknowledge(c);
 	n = poll(p, 2, conn_wait_ms(deadline));
 	if (n < 0)
 		return errno == EINTR ? CONN_INTERRUPTED : CONN_FAILED;

@@ -5,6 +5,8 @@
  * early when a signal arrives, so that its caller can look at its flags; and,
  * since one may arrive just before the wait begins, about once a second. TCP
  * connections have TCP_NODELAY and SO_KEEPALIVE; UNIX sockets get no options.
+ *
+ * After tls_start() (net/tls.h) all of it goes through TLS.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -55,7 +57,10 @@ struct conn *conn_adopt(int fd, const struct net_addr *peer);
  */
 int conn_wait_ms(int64_t deadline);
 
-/* Closes; NULL is allowed. */
+/*
+ * Closes; NULL is allowed. Over TLS the peer is told so (close_notify), if
+ * there is room for it; nobody waits for its answer.
+ */
 void conn_close(struct conn *c);
 
 /* What a read or a wait came to. */
@@ -63,8 +68,8 @@ enum conn_result {
 	CONN_OK,
 	CONN_TIMEOUT,	  /* the deadline has passed */
 	CONN_INTERRUPTED, /* a signal came, or may have come */
-	CONN_END,	  /* the peer has closed */
-	CONN_FAILED	  /* errno tells why */
+	CONN_END,	  /* the peer has closed, with or without a word */
+	CONN_FAILED	  /* errno tells why; EPROTO: see tls_trouble() */
 };
 
 /*
@@ -77,7 +82,9 @@ MUST_USE enum conn_result conn_read(struct conn *c, size_t max, struct str *to,
 
 /*
  * Writes what can be written at once. Returns the number of bytes, 0 if the
- * socket is full, -1 with errno set if the connection is gone.
+ * socket is full, -1 with errno set if the connection is gone. Over TLS some
+ * of what was taken may lie here, encrypted, until there is room: each later
+ * call, also one that reads or waits, sends it first.
  */
 MUST_USE ssize_t conn_write(struct conn *c, struct slice bytes);
 

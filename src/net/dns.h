@@ -58,6 +58,7 @@ enum dns_verdict {
 	DNS_REFUSED,	 /* FORMERR, NOTIMP or REFUSED */
 	DNS_RCODE,	 /* another error code; see the detail */
 	DNS_MALFORMED,	 /* an answer that cannot be read */
+	DNS_TRUNCATED,	 /* it was cut off, and TCP failed; see the detail */
 	DNS_TIMEOUT,	 /* none by the deadline */
 	DNS_BOGUS,	 /* validation failed; the records are withheld */
 	DNS_INTERRUPTED, /* should_stop said so */

@@ -21,6 +21,7 @@ static enum mx_lookup lookup_of(enum dns_verdict verdict)
 		[DNS_REFUSED] = MX_LOOKUP_REFUSED,
 		[DNS_RCODE] = MX_LOOKUP_RCODE,
 		[DNS_MALFORMED] = MX_LOOKUP_MALFORMED,
+		[DNS_TRUNCATED] = MX_LOOKUP_TRUNCATED,
 		[DNS_TIMEOUT] = MX_LOOKUP_TIMEOUT,
 		[DNS_BOGUS] = MX_LOOKUP_BOGUS,
 		[DNS_INTERRUPTED] = MX_LOOKUP_INTERRUPTED,
@@ -32,19 +33,25 @@ static enum mx_lookup lookup_of(enum dns_verdict verdict)
 	return lookups[verdict];
 }
 
+void dns_mx_read(const struct dns_answer *mx, struct arena *a,
+		 struct mx_facts *facts)
+{
+	facts->lookup = lookup_of(mx->verdict);
+	facts->n = mx->n;
+	facts->hosts = arena_array(a, mx->n, sizeof(*facts->hosts));
+	for (size_t i = 0; i < mx->n; i++) {
+		facts->hosts[i].name = mx->records[i].mx.exchanger;
+		facts->hosts[i].preference = mx->records[i].mx.preference;
+	}
+}
+
 static void ask_mx(struct dns_resolver *r, int64_t deadline, struct arena *a,
 		   struct dns_mx_way *io)
 {
 	struct mx_facts *f = &io->facts;
 
 	io->mx = dns_ask(r, f->domain, DNS_MX, deadline, a);
-	f->lookup = lookup_of(io->mx.verdict);
-	f->n = io->mx.n;
-	f->hosts = arena_array(a, f->n, sizeof(*f->hosts));
-	for (size_t i = 0; i < f->n; i++) {
-		f->hosts[i].name = io->mx.records[i].mx.exchanger;
-		f->hosts[i].preference = io->mx.records[i].mx.preference;
-	}
+	dns_mx_read(&io->mx, a, f);
 	if (f->lookup == MX_LOOKUP_NXDOMAIN)
 		f->is_in_hosts = dns_is_in_hosts(r, f->domain, deadline, a);
 }

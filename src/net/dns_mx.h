@@ -34,6 +34,13 @@ struct dns_mx_way {
 void dns_mx_find(struct dns_resolver *r, const struct mx_options *options,
 		 int64_t deadline, struct arena *a, struct dns_mx_way *io);
 
+/*
+ * Fills in what an answer about the MX of facts->domain says: how it was
+ * answered, and the exchangers, borrowed from it; the array lives in a.
+ */
+void dns_mx_read(const struct dns_answer *mx, struct arena *a,
+		 struct mx_facts *facts);
+
 /* The answers about a host of the decision; borrowed from found. */
 const struct dns_mx_host *dns_mx_answers(const struct dns_mx_way *found,
 					 const struct mx_host *host);

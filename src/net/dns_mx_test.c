@@ -113,6 +113,8 @@ static void test_walk_from_answers_to_hosts(void **state)
 		  "d MX," },
 		{ "d MX malformed indeterminate network 0 -\n", "malformed",
 		  "d MX," },
+		{ "d MX truncated indeterminate network 0 -\n", "truncated",
+		  "d MX," },
 		{ "d MX rcode indeterminate network 0 -\n", "rcode", "d MX," },
 		{ "d MX loop indeterminate network 0 b,c\n", "alias-loop",
 		  "d MX," },

@@ -4,8 +4,10 @@
  * Each question is a talk: one socket with a port and an id of its own chance
  * (RFC 5452), connected, so that nobody else's packets come through. A server
  * that fails, refuses or cannot be reached makes way for the next at once,
- * one that is silent after a while that doubles. A server's failure is the
- * answer when no server had a better one in two rounds.
+ * one that is silent after a while that doubles. A failure is the answer once
+ * there were as many as servers, or after two rounds if the others were silent;
+ * where all are silent they are asked until the deadline. An answer that was
+ * cut off is asked for over TCP, whose silence is a failure.
  */
 #include "net/dns_source.h"
 
@@ -45,6 +47,7 @@ struct talk {
 	struct dns_name name;
 	unsigned hops, tries, failures;
 	bool has_edns, is_tcp, was_heard;
+	bool was_cut; /* over UDP, and TCP failed */
 	uint16_t id;
 	int fd;
 	struct str out, in;
@@ -125,12 +128,15 @@ static void note_failure(struct round *r, struct talk *t, const char *what,
 			 int error)
 {
 	t->failures++;
+	t->was_cut |= t->is_tcp;
 	/* A server that spoke, however badly, knows more than a socket. */
 	if (!t->was_heard) {
-		t->asked.verdict = DNS_UNAVAILABLE;
+		t->asked.verdict = t->was_cut ? DNS_TRUNCATED : DNS_UNAVAILABLE;
 		t->asked.canonical = t->asked.name;
-		t->asked.detail =
-		    arena_printf(r->arena, "%s: %s", what, strerror(error));
+		t->asked.detail = arena_printf(
+		    r->arena, "%s%s: %s",
+		    t->is_tcp ? "the answer was cut off, and over TCP " : "",
+		    what, strerror(error));
 	}
 	next_server(r, t);
 }
@@ -176,7 +182,7 @@ static void begin_talk(struct round *r, struct talk *t, struct slice name)
 {
 	t->asked = (struct dns_answer){ .name = name, .type = t->answer->type };
 	t->tries = t->failures = 0;
-	t->is_tcp = t->was_heard = false;
+	t->is_tcp = t->was_heard = t->was_cut = false;
 	t->has_edns = true;
 	if (!dns_name_read(name, &t->name)) {
 		t->answer->verdict = DNS_BAD_NAME;
@@ -322,6 +328,9 @@ static void step(struct round *r, int64_t until)
 			read_tcp(r, t);
 		else if (polls[i].revents != 0)
 			read_udp(r, t);
+		else if (now >= t->retry_at && t->is_tcp)
+			note_failure(r, t, "the resolver does not answer",
+				     ETIMEDOUT);
 		else if (now >= t->retry_at)
 			next_server(r, t);
 	}

@@ -15,6 +15,7 @@ static const struct keyword verdicts[] = {
 	{ "refused", DNS_REFUSED },
 	{ "rcode", DNS_RCODE },
 	{ "malformed", DNS_MALFORMED },
+	{ "truncated", DNS_TRUNCATED },
 	{ "timeout", DNS_TIMEOUT },
 	{ "bogus", DNS_BOGUS },
 	{ "interrupted", DNS_INTERRUPTED },

@@ -49,6 +49,7 @@ static const enum mx_reason ends[] = {
 	[MX_LOOKUP_REFUSED] = MX_REFUSED,
 	[MX_LOOKUP_RCODE] = MX_RCODE,
 	[MX_LOOKUP_MALFORMED] = MX_MALFORMED,
+	[MX_LOOKUP_TRUNCATED] = MX_TRUNCATED,
 	[MX_LOOKUP_TIMEOUT] = MX_TIMEOUT,
 	[MX_LOOKUP_BOGUS] = MX_BOGUS,
 	[MX_LOOKUP_INTERRUPTED] = MX_INTERRUPTED,
@@ -525,10 +526,18 @@ struct mx_decision mx_plan_decide(struct mx_plan *plan)
 	return d;
 }
 
+static bool is_among(struct slice name, const struct slice *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i].len > 0 && slice_eq_nocase(names[i], name))
+			return true;
+	return false;
+}
+
 bool mx_is_best(const struct mx_facts *facts, struct slice host)
 {
 	unsigned best = UINT16_MAX + 1u;
-	bool is_among = false;
+	bool is_there = false;
 
 	if (facts->lookup == MX_LOOKUP_NODATA)
 		return slice_eq_nocase(facts->domain, host);
@@ -537,10 +546,14 @@ bool mx_is_best(const struct mx_facts *facts, struct slice host)
 	for (size_t i = 0; i < facts->n; i++)
 		if (facts->hosts[i].preference < best)
 			best = facts->hosts[i].preference;
-	for (size_t i = 0; i < facts->n; i++)
-		if (facts->hosts[i].preference == best &&
-		    !is_null_name(&facts->hosts[i]) &&
-		    slice_eq_nocase(facts->hosts[i].name, host))
-			is_among = true;
-	return is_among;
+	for (size_t i = 0; i < facts->n; i++) {
+		const struct mx_host *one = &facts->hosts[i];
+
+		if (one->preference != best || is_null_name(one))
+			continue;
+		if (is_among(one->name, facts->own_names, facts->n_own_names))
+			return false;
+		is_there |= slice_eq_nocase(one->name, host);
+	}
+	return is_there;
 }

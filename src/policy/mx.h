@@ -47,6 +47,7 @@ enum mx_lookup {
 	MX_LOOKUP_REFUSED, /* FORMERR, NOTIMP, REFUSED */
 	MX_LOOKUP_RCODE,   /* another error code */
 	MX_LOOKUP_MALFORMED,
+	MX_LOOKUP_TRUNCATED, /* and TCP, which has the rest, failed */
 	MX_LOOKUP_TIMEOUT,
 	MX_LOOKUP_BOGUS,
 	MX_LOOKUP_INTERRUPTED,
@@ -113,6 +114,7 @@ enum mx_reason {
 	MX_REFUSED,
 	MX_RCODE,
 	MX_MALFORMED,
+	MX_TRUNCATED,
 	MX_BOGUS,
 	MX_INTERRUPTED,
 	MX_UNAVAILABLE,
@@ -203,7 +205,8 @@ struct mx_decision mx_plan_decide(struct mx_plan *plan);
 
 /*
  * Is host among the best exchangers of a domain, so that its mail may go over
- * a connection to that host (-e)? Only if the lookup had an answer.
+ * a connection to that host (-e)? Only if the lookup had an answer, and not if
+ * one of facts->own_names is among them too: mail must not go round.
  */
 bool mx_is_best(const struct mx_facts *facts, struct slice host);
 

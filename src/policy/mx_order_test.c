@@ -454,6 +454,9 @@ static void test_best_exchanger_may_share_a_connection(void **state)
 		{ "timeout", "10 a", "a", false },
 		{ "bogus", "10 a", "a", false },
 		{ "nxdomain", "", "example.org", false },
+		/* This host is as good: mail would go round. */
+		{ "ok", "10 a;10 Me.example.net", "a", false },
+		{ "ok", "10 a;20 me.example.net", "a", true },
 	};
 
 	(void)state;

@@ -34,6 +34,9 @@ static void test_what_the_question_for_mx_comes_to(void **state)
 		{ "malformed", MX_MALFORMED, MX_DEFER,
 		  "4.4.3 (DNS lookup report)",
 		  "466 (DNS: answer cannot be read: example.org)" },
+		{ "truncated", MX_TRUNCATED, MX_DEFER, "4.4.3 (DNS-failure)",
+		  "466 (DNS: answer was cut off, and TCP failed: "
+		  "example.org)" },
 		{ "bogus", MX_BOGUS, MX_DEFER, "4.4.3 (DNS lookup report)",
 		  "466 (DNS: answer does not validate: example.org)" },
 		{ "interrupted", MX_INTERRUPTED, MX_DEFER,

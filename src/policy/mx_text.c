@@ -31,6 +31,9 @@ static const struct row rows[MX_REASONS] = {
 		       "466 (DNS: unknown error, MX info unavailable: %)" },
 	[MX_MALFORMED] = { "malformed", MX_DEFER, "4.4.3 (DNS lookup report)",
 			   "466 (DNS: answer cannot be read: %)" },
+	[MX_TRUNCATED] = { "truncated", MX_DEFER, "4.4.3 (DNS-failure)",
+			   "466 (DNS: answer was cut off, and TCP failed: "
+			   "%)" },
 	[MX_BOGUS] = { "bogus", MX_DEFER, "4.4.3 (DNS lookup report)",
 		       "466 (DNS: answer does not validate: %)" },
 	[MX_INTERRUPTED] = { "interrupted", MX_DEFER, "4.4.3 (DNS-failure)",

@@ -30,6 +30,7 @@ static const struct keyword lookups[] = {
 	{ "refused", MX_LOOKUP_REFUSED },
 	{ "rcode", MX_LOOKUP_RCODE },
 	{ "malformed", MX_LOOKUP_MALFORMED },
+	{ "truncated", MX_LOOKUP_TRUNCATED },
 	{ "timeout", MX_LOOKUP_TIMEOUT },
 	{ "bogus", MX_LOOKUP_BOGUS },
 	{ "interrupted", MX_LOOKUP_INTERRUPTED },

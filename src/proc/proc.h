@@ -2,7 +2,7 @@
  * proc.h - run a program: argument vector, input, output, deadline, status.
  *
  * Nothing here goes through a shell. The child has its input on descriptor 0
- * and one pipe for 1 and 2; every other descriptor is closed, all signals are
+ * and one pipe for 1 and 2 (or 1 alone); all others are closed, all signals are
  * at their defaults and unblocked, and it leads a process group of its own,
  * so that a signal meant for the caller's group does not reach it. Both
  * directions are polled, so neither side can block the other for ever.
@@ -45,6 +45,8 @@ struct proc_command {
 	 * be ignored, and each is reset, at 60 system calls a run. */
 	uint64_t ignored_signals;
 	size_t output_max; /* bytes of output that are kept */
+	/* Its descriptor 2 is the caller's, and no part of the output. */
+	bool keeps_stderr;
 };
 
 /*

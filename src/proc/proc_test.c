@@ -187,6 +187,32 @@ static void test_both_outputs_come_through_one_pipe(void **state)
 	str_done(&o.output);
 }
 
+static void test_errors_can_be_kept_out_of_the_output(void **state)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c",
+			 (char *)"echo one; echo two >&2; printf three", NULL };
+	struct proc_command c = { .path = "/bin/sh",
+				  .argv = argv,
+				  .keeps_stderr = true };
+	int saved = dup(STDERR_FILENO), pipe_fds[2];
+	struct outcome o;
+	char text[16];
+
+	(void)state;
+	assert_true(saved >= 0 && pipe2(pipe_fds, O_CLOEXEC) == 0);
+	assert_true(dup2(pipe_fds[1], STDERR_FILENO) >= 0);
+	run_command(c, (struct input){ 0 }, &o);
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	close(saved);
+	close(pipe_fds[1]);
+	check_exit(&o, 0);
+	assert_slice_is(str_slice(&o.output), "one\nthree");
+	assert_int_equal(read(pipe_fds[0], text, sizeof(text)), 4);
+	assert_memory_equal(text, "two\n", 4);
+	close(pipe_fds[0]);
+	str_done(&o.output);
+}
+
 static void test_ten_megabytes_in_both_directions_at_once(void **state)
 {
 	const size_t size = 10 * 1024 * 1024;
@@ -727,6 +753,7 @@ int main(void)
 		cmocka_unit_test(
 		    test_arguments_and_environment_reach_the_child),
 		cmocka_unit_test(test_both_outputs_come_through_one_pipe),
+		cmocka_unit_test(test_errors_can_be_kept_out_of_the_output),
 		cmocka_unit_test(test_ten_megabytes_in_both_directions_at_once),
 		cmocka_unit_test(test_output_before_any_reading),
 		cmocka_unit_test(test_output_is_kept_to_the_limit),

@@ -112,7 +112,8 @@ static _Noreturn void child_main(const struct launch *l)
 	l->failure->step = PROC_STEP_SETUP;
 	if (dup2(l->in_fd, STDIN_FILENO) < 0 ||
 	    dup2(l->out_fd, STDOUT_FILENO) < 0 ||
-	    dup2(l->out_fd, STDERR_FILENO) < 0 || setpgid(0, 0) < 0)
+	    (!l->command->keeps_stderr && dup2(l->out_fd, STDERR_FILENO) < 0) ||
+	    setpgid(0, 0) < 0)
 		goto failed;
 	if (l->report_fd >= 0 && dup2(l->report_fd, REPORT_FD) < 0)
 		goto failed;

@@ -7,9 +7,12 @@
 #include "base/log.h"
 #include "spool/lock.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
@@ -39,6 +42,22 @@ void setup_descriptors(void)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	fd_close(fd);
+}
+
+const char *setup_beside(const char *name, struct arena *a)
+{
+	char path[PATH_MAX]; /* the kernel gives no longer one */
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
+	struct slice folder;
+
+	if (len < 0) {
+		log_line(LOG_LEVEL_ERROR, "/proc/self/exe: %s",
+			 strerror(errno));
+		exit(EX_OSFILE);
+	}
+	folder = slice_make(path, (size_t)len);
+	folder = slice_head(folder, slice_find_last(folder, '/'));
+	return arena_printf(a, "%.*s/%s", SLICE_ARG(folder), name).p;
 }
 
 static int64_t wall_time(void)

@@ -24,6 +24,12 @@ void setup_descriptors(void);
 struct zenv *setup_zenv(struct arena *a);
 
 /*
+ * The path of another program that lies where this one lies, whatever it was
+ * called as; in a. Exits with EX_OSFILE if the system does not tell.
+ */
+const char *setup_beside(const char *name, struct arena *a);
+
+/*
  * Fills what every agent needs: descriptors 0 and 1, pids, clock, and the
  * ta-id "PROGRAM[PID]" (in a). Raises the soft limit of open files, which the
  * scheduler keeps low, to what n_jobs jobs at once may want, as far as the

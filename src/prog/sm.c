@@ -105,23 +105,6 @@ static void read_options(int argc, char **argv, struct smta_options *o)
 		fail(EX_USAGE, err.text);
 }
 
-/* zlaunch lies where this program lies, whatever it was called as. */
-static const char *find_launcher(struct arena *a)
-{
-	char path[PATH_MAX]; /* the kernel gives no longer one */
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
-	struct slice folder;
-
-	if (len < 0) {
-		log_line(LOG_LEVEL_ERROR, "/proc/self/exe: %s",
-			 strerror(errno));
-		exit(EX_OSFILE);
-	}
-	folder = slice_make(path, (size_t)len);
-	folder = slice_head(folder, slice_find_last(folder, '/'));
-	return arena_printf(a, "%.*s/zlaunch", SLICE_ARG(folder)).p;
-}
-
 /* Limits that cannot be had must be told before the first "#hungry". */
 static void check_limits(struct smta_options *o,
 			 const struct smta_mailer *mailer, struct arena *a)
@@ -130,7 +113,7 @@ static void check_limits(struct smta_options *o,
 
 	if (mailer->limits == NULL)
 		return;
-	o->launcher = find_launcher(a);
+	o->launcher = setup_beside("zlaunch", a);
 	if (smta_check_limits(o, mailer, &err) < 0)
 		fail(EX_OSFILE, err.text);
 }

@@ -2,6 +2,7 @@
  * smtp.c - the SMTP and LMTP agent: options in, smtpta_run(), exit status.
  */
 #include "base/keyword.h"
+#include "conf/tlsconf.h"
 #include "explain/explain.h"
 #include "prog/setup.h"
 #include "smtp/path.h"
@@ -17,18 +18,18 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define LETTERS "1678c:dDEF:h:Hl:L:MO:p:PrsT:vVw:WxXZ:"
+#define LETTERS "1678A:c:dDeEF:h:Hl:L:MO:p:PrsS:T:vVw:WxXZ:"
 
 static _Noreturn void usage(void)
 {
-	fputs(
-	    "# usage: smtp [-1678dDEHMPrsvVWxX] [-c channel] [-F destination]\n"
-	    "#             [-h heloname] [-l logfile] [-L localidentity]\n"
-	    "#             [-O key[=value]] [-p port] [-T timeout]\n"
-	    "#             [-w sockbufsize] [-Z ignored] [host]\n"
-	    "#        smtp --explain [-json] [--connect] [--offline file]\n"
-	    "#             [--record file] [option...] user@domain | host\n",
-	    stderr);
+	fputs("# usage: smtp [-1678dDeEHMPrsvVWxX] [-A secretsfile]\n"
+	      "#             [-c channel] [-F destination] [-h heloname]\n"
+	      "#             [-l logfile] [-L localidentity] [-O key[=value]]\n"
+	      "#             [-p port] [-S tlsfile] [-T timeout]\n"
+	      "#             [-w sockbufsize] [-Z ignored] [host]\n"
+	      "#        smtp --explain [-json] [--connect] [--offline file]\n"
+	      "#             [--record file] [option...] user@domain | host\n",
+	      stderr);
 	exit(EX_USAGE);
 }
 
@@ -83,6 +84,7 @@ static const struct {
 	{ '1', offsetof(struct smtpta_options, one_per_connection) },
 	{ '6', offsetof(struct smtpta_options, v6_first) },
 	{ 'D', offsetof(struct smtpta_options, connect_test) },
+	{ 'e', offsetof(struct smtpta_options, takes_guests) },
 	{ 'E', offsetof(struct smtpta_options, esmtp_if_greeted) },
 	{ 'H', offsetof(struct smtpta_options, keep_headers) },
 	{ 'M', offsetof(struct smtpta_options, is_lmtp) },
@@ -134,6 +136,9 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case '8':
 		smtpta_options_bits(o, (char)letter);
 		break;
+	case 'A':
+		o->auth_file = value;
+		break;
 	case 'c':
 		set_channel(o, value);
 		break;
@@ -155,6 +160,9 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	case 'r':
 		o->reserved_port = getuid() == 0;
 		break;
+	case 'S':
+		o->tls_file = value;
+		break;
 	case 's':
 		o->show_title = show_title;
 		break;
@@ -166,6 +174,25 @@ static void set_option(struct smtpta_options *o, int letter, const char *value)
 	default:
 		usage();
 	}
+}
+
+/*
+ * -S. A file that cannot be used keeps all mail waiting: it may say that none
+ * must go in clear.
+ */
+static void read_tls(struct arena *a, struct smtpta_options *o)
+{
+	struct tlsconf *conf = ARENA_NEW(a, struct tlsconf);
+	struct err err;
+
+	if (o->tls_file == NULL)
+		return;
+	if (tlsconf_load(o->tls_file, a, conf, &err) == 0)
+		o->tls = conf;
+	else
+		o->tls_trouble = arena_dup(a, slice_of(err.text));
+	if (o->tls == NULL)
+		fprintf(stderr, "# smtp: %s\n", err.text);
 }
 
 static void read_options(int argc, char **argv, struct smtpta_options *o)
@@ -193,10 +220,13 @@ static const struct {
 		    struct err *err);
 } variable_rows[] = {
 	{ "BINDADDR", smtpta_options_bindaddr },
+	{ "DEFCHARSET", smtpta_options_charset },
 	{ "DNSANCHOR", smtpta_options_dns_anchor },
 	{ "DNSMODE", smtpta_options_dns_mode },
 	{ "DNSSERVERS", smtpta_options_dns_servers },
 	{ "MAILVAR", smtpta_options_mailvar },
+	{ "NORECEIVEDFORCLAUSE", smtpta_options_no_for_clause },
+	{ "RFC822TABS", smtpta_options_tabs },
 	{ "SELFADDRESSES", smtpta_options_self },
 };
 
@@ -275,6 +305,9 @@ int main(int argc, char **argv)
 	arena = arena_new();
 	zenv = setup_zenv(arena);
 	read_variables(zenv, &o);
+	read_tls(arena, &o);
+	if (o.stsfetch == NULL)
+		o.stsfetch = setup_beside("stsfetch", arena);
 	o.choose = choose;
 	if (request.is_wanted) {
 		request.subject = slice_of(argv[optind]);

@@ -4,7 +4,7 @@
  */
 #include "smta/content.h"
 
-#include "mime/convert.h"
+#include "mime/treeconv.h"
 #include "smta/flags.h"
 
 /* ---- the body ---------------------------------------------------------- */
@@ -14,8 +14,19 @@ void content_begin(struct content *c, const struct content_source *source)
 	*c = (struct content){ .source = *source };
 }
 
+static void forget_tree(struct content *c)
+{
+	if (c->arena == NULL)
+		return;
+	tree_done(&c->tree);
+	arena_free(c->arena);
+	c->arena = NULL;
+	c->has_tree = false;
+}
+
 void content_done(struct content *c)
 {
+	forget_tree(c);
 	str_done(&c->bytes);
 	*c = (struct content){ 0 };
 }
@@ -79,119 +90,129 @@ ssize_t content_read(void *context, size_t max, struct str *to, struct err *err)
 	return (ssize_t)rest.len;
 }
 
-/* ---- facts about it ---------------------------------------------------- */
+/* ---- its parts --------------------------------------------------------- */
 
-/* Finds out what is needed (MIME_NEEDS_...) and not known, in one pass. */
-static int learn(struct content *c, unsigned needs, struct err *err)
+/* Hands all of it to a reader or converter, piece by piece, from the start. */
+typedef void take_piece(void *context, struct slice piece);
+
+static int for_each_piece(struct content *c, take_piece *take, void *context,
+			  struct err *err)
 {
-	bool scan = (needs & MIME_NEEDS_SCAN) != 0 && !c->has_scan;
-	bool trial = (needs & MIME_NEEDS_TRIAL) != 0 && !c->has_trial;
 	struct slice bytes = { 0 };
 
-	if (!scan && !trial)
-		return 0;
-	if (scan)
-		scan_begin(&c->scan);
-	if (trial)
-		qp_decode_begin(&c->trial);
 	content_rewind(c);
 	do {
 		if (next_bytes(c, &bytes, err) < 0)
 			return -1;
-		if (scan)
-			scan_push(&c->scan, bytes);
-		if (trial)
-			qp_decode_push(&c->trial, bytes, NULL);
+		take(context, bytes);
 	} while (bytes.len > 0);
-	if (scan)
-		scan_end(&c->scan);
-	if (trial)
-		qp_decode_end(&c->trial, NULL);
-	c->has_scan |= scan;
-	c->has_trial |= trial;
 	return 0;
 }
 
-/* How large it is quoted-printable: a pass of its own. */
-static int learn_encoded_size(struct content *c, const struct mime_plan *plan,
-			      struct err *err)
+static void take_for_tree(void *context, struct slice piece)
 {
-	struct convert_body body;
-	struct str out = STR_INIT;
-	struct slice bytes = { 0 };
-	int r;
+	tree_push(context, piece);
+}
 
-	if (c->has_encoded_size)
+static int learn_tree(struct content *c, const struct passage *p,
+		      bool makes_trials, struct err *err)
+{
+	if (c->has_tree && c->header.p == p->header.p &&
+	    c->header.len == p->header.len)
 		return 0;
-	c->encoded_size = 0;
-	convert_body_begin(&body, plan);
-	content_rewind(c);
-	do {
-		str_clear(&out);
-		r = next_bytes(c, &bytes, err);
-		if (r == 0 && bytes.len > 0)
-			convert_body_push(&body, bytes, &out);
-		else if (r == 0)
-			convert_body_end(&body, &out);
-		c->encoded_size += out.len;
-	} while (r == 0 && bytes.len > 0);
-	c->has_encoded_size = r == 0;
-	str_done(&out);
-	return r;
+	forget_tree(c);
+	c->arena = arena_new();
+	c->header = p->header;
+	tree_begin(&c->tree, &p->label, makes_trials, c->arena);
+	if (for_each_piece(c, take_for_tree, &c->tree, err) < 0)
+		return -1;
+	tree_end(&c->tree);
+	c->has_tree = true;
+	return 0;
 }
 
 /* ---- the plan ---------------------------------------------------------- */
 
-static int add_growth(struct content *c, size_t clean_len,
-		      struct content_plan *p, struct err *err)
+struct meter {
+	struct treeconv convert;
+	struct str out;
+	uint64_t size;
+};
+
+static void take_for_meter(void *context, struct slice piece)
+{
+	struct meter *m = context;
+	bool is_raw;
+
+	str_clear(&m->out);
+	while (piece.len > 0)
+		treeconv_push(&m->convert, &piece, &m->out, &is_raw);
+	m->size += m->out.len;
+}
+
+/* How large the body is converted: a pass of its own. */
+static int measure(struct content *c, const struct passage *p,
+		   uint64_t *ret_size, struct err *err)
+{
+	struct meter m = { 0 };
+	int r;
+
+	treeconv_begin(&m.convert, p->tree, &p->plan);
+	r = for_each_piece(c, take_for_meter, &m, err);
+	str_clear(&m.out);
+	treeconv_end(&m.convert, &m.out);
+	*ret_size = m.size + m.out.len;
+	treeconv_done(&m.convert);
+	str_done(&m.out);
+	return r;
+}
+
+static int add_growth(struct content *c, struct content_plan *p,
+		      struct err *err)
 {
 	uint64_t sent = c->source.size;
 
-	if (p->mime.mode == MIME_8BIT) {
-		sent = c->trial.size;
-	} else if (p->mime.mode != MIME_NONE) {
-		if (learn_encoded_size(c, &p->mime, err) < 0)
-			return -1;
-		sent = c->encoded_size;
-	}
+	if (passage_converts_body(&p->passage) &&
+	    measure(c, &p->passage, &sent, err) < 0)
+		return -1;
 	p->growth = (int64_t)sent - (int64_t)c->source.size;
-	if (p->mime.edits_header)
-		p->growth += (int64_t)p->header.len - (int64_t)clean_len;
+	if (p->passage.plan.message.edits_header)
+		p->growth +=
+		    (int64_t)p->header.len - (int64_t)p->passage.clean.len;
 	return 0;
 }
 
-/* Plans with a header that is clean; adds what is sent instead of it. */
-static int plan_clean(struct content *c, const struct content_wish *wish,
-		      struct slice header, struct content_plan *p,
-		      struct err *err)
+static struct mime_channel channel_of(const struct content_wish *wish)
 {
-	struct mime_channel channel = {
+	return (struct mime_channel){
 		.takes_8bit = (wish->flags & SMTA_8BIT) != 0,
 		.may_decode = (wish->flags & SMTA_DECODE) != 0,
 		.is_narrow = wish->is_narrow,
 		.keeps_headers = wish->keeps_headers,
 		.charset = wish->charset,
 	};
-	bool tells_size = (wish->flags & SMTA_BSMTP_SIZE) != 0;
-	struct mime_label label;
-	unsigned needs;
+}
 
-	mime_label_read(&label, header);
-	p->is_untouchable = label.is_untouchable;
-	needs = mime_plan_needs(&label, &channel);
-	if (tells_size && channel.takes_8bit)
-		needs |= MIME_NEEDS_SCAN; /* for BODY= */
-	if (learn(c, needs, err) < 0)
+static int plan(struct content *c, const struct content_wish *wish,
+		struct content_plan *p, struct err *err)
+{
+	struct mime_channel channel = channel_of(wish);
+	bool tells_size = (wish->flags & SMTA_BSMTP_SIZE) != 0;
+	bool needs_tree = passage_needs_tree(&p->passage, &channel) ||
+			  (tells_size && channel.takes_8bit); /* for BODY= */
+
+	if (needs_tree &&
+	    learn_tree(c, &p->passage,
+		       passage_needs_trials(&p->passage, &channel), err) < 0)
 		return -1;
-	mime_plan_make(&label, &channel, c->has_scan ? &c->scan : NULL,
-		       c->has_trial ? &c->trial : NULL, &p->mime);
-	if (p->mime.edits_header)
-		convert_header(&p->header, header, &p->mime);
-	p->sends_8bit =
-	    (p->mime.sends_8bit && !(wish->flags & SMTA_STRIP8)) ||
-	    slice_has_8bit(p->mime.edits_header ? str_slice(&p->header)
-						: header);
-	return tells_size ? add_growth(c, header.len, p, err) : 0;
+	passage_plan(&p->passage, needs_tree ? &c->tree : NULL, &channel);
+	p->header = p->passage.header;
+	if (p->passage.plan.message.edits_header)
+		p->header = passage_header(&p->passage);
+	p->sends_8bit = (p->passage.plan.message.sends_8bit &&
+			 !(wish->flags & SMTA_STRIP8)) ||
+			slice_has_8bit(p->header);
+	return tells_size ? add_growth(c, p, err) : 0;
 }
 
 int content_make_plan(struct content *c, const struct content_wish *wish,
@@ -199,14 +220,12 @@ int content_make_plan(struct content *c, const struct content_wish *wish,
 		      struct err *err)
 {
 	struct content_plan p = { 0 };
-	struct str clean = STR_INIT;
 	int r = load_small(c, err);
 
 	if (r == 0) {
-		convert_clean_header(&clean, header, wish->expand_tabs);
-		r = plan_clean(c, wish, str_slice(&clean), &p, err);
+		passage_begin(&p.passage, header);
+		r = plan(c, wish, &p, err);
 	}
-	str_done(&clean);
 	content_rewind(c);
 	if (r < 0)
 		content_plan_done(&p);
@@ -217,6 +236,6 @@ int content_make_plan(struct content *c, const struct content_wish *wish,
 
 void content_plan_done(struct content_plan *p)
 {
-	str_done(&p->header);
+	passage_done(&p->passage);
 	*p = (struct content_plan){ 0 };
 }

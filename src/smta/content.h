@@ -1,10 +1,11 @@
 /*
  * content.h - a job's body, and what becomes of header and body on the way
- * to a mailer: the facts, the plan (mime/plan.h), the header that is sent.
+ * to a mailer: the table of its parts, the plan (mime/passage.h), the header
+ * that is sent.
  *
  * A body that fits a chunk is read once and kept for all runs of the job; a
  * larger one is read again for each run, in constant memory. What the plan
- * has to know of it is found out in one pass more, at most once a job, and
+ * has to know of it is found out in one pass more, once for a header, and
  * only if header, channel and flags make it matter.
  *
  * A mailer without flag 8 is a 7-bit channel, whatever its lines hold
@@ -14,7 +15,7 @@
 #ifndef SMTA_CONTENT_H
 #define SMTA_CONTENT_H
 
-#include "mime/plan.h"
+#include "mime/passage.h"
 #include "smta/stream.h"
 
 /* Where a body comes from. */
@@ -30,11 +31,11 @@ struct content {
 	struct str bytes; /* all of the body, or the chunk last read */
 	bool is_in_memory;
 	size_t at; /* bytes that were given out, in memory */
-	/* What is known of it. */
-	bool has_scan, has_trial, has_encoded_size;
-	struct scan scan;
-	struct qp_decoder trial;
-	uint64_t encoded_size;
+	/* Its parts, as this header says; only the header's place counts. */
+	bool has_tree;
+	struct slice header;
+	struct tree tree;
+	struct arena *arena; /* of the tree; NULL: none yet */
 };
 
 /* Begins a job's body; the source is copied. Nothing is read yet. */
@@ -61,9 +62,8 @@ struct content_wish {
 
 /* What is to be sent. */
 struct content_plan {
-	struct mime_plan mime;
-	struct str header;   /* converted, if mime.edits_header; else empty */
-	bool is_untouchable; /* signed, say: not even a TAB may change */
+	struct passage passage;
+	struct slice header; /* as it came, or edited */
 	bool sends_8bit;     /* header or body, as they are sent */
 	int64_t growth;	     /* bytes of header and body sent more than there
 			      * are; 0 without flag B, which alone tells it */
@@ -72,8 +72,8 @@ struct content_plan {
 /*
  * Decides what becomes of a message with this header: fields, each ended by
  * LF. -1 with err filled if the body cannot be read; else *ret is to be given
- * to content_plan_done(). The body is rewound. Slices of *ret are borrowed
- * from the wish.
+ * to content_plan_done(). The body is rewound. *ret borrows
+ * from the wish and the header, and from *c until another header is planned.
  */
 MUST_USE int content_make_plan(struct content *c,
 			       const struct content_wish *wish,

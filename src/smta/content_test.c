@@ -62,11 +62,10 @@ static void run(struct content *c, const struct content_wish *wish,
 	f.flags = wish->flags;
 	assert_int_equal(content_make_plan(c, wish, facts->header, plan, &err),
 			 0);
-	f.plan = &plan->mime;
+	f.passage = &plan->passage;
 	f.sends_8bit = plan->sends_8bit;
 	f.size += (uint64_t)plan->growth;
-	if (plan->mime.edits_header)
-		f.header = str_slice(&plan->header);
+	f.header = plan->header;
 	f.body = content_read;
 	f.body_context = c;
 	stream_begin(&s, &f);
@@ -105,10 +104,12 @@ static void check_row(const struct row *row, const struct content_wish *more,
 	for (int i = 0; i < 2; i++) { /* a second run gets the same */
 		str_clear(&got);
 		run(&c, &wish, &f, &plan, &got);
-		assert_string_equal(mime_mode_word(plan.mime.mode),
-				    mime_mode_word(row->mode));
-		assert_string_equal(mime_reason_word(plan.mime.reason),
-				    mime_reason_word(row->reason));
+		assert_string_equal(
+		    mime_mode_word(plan.passage.plan.message.mode),
+		    mime_mode_word(row->mode));
+		assert_string_equal(
+		    mime_reason_word(plan.passage.plan.message.reason),
+		    mime_reason_word(row->reason));
 		assert_slice_is(str_slice(&got), str_cstr(&want));
 		content_plan_done(&plan);
 	}
@@ -332,9 +333,7 @@ static void test_nothing_is_done_and_there_is_a_reason(void **state)
 		{ "n", "Content-Conversion: prohibited\n", GRUSS, MIME_NONE,
 		  MIME_PROHIBITED, NULL },
 		{ "n", MIME "Content-Type: multipart/mixed; boundary=b\n",
-		  "--b\n\n\xe4\n--b--\n", MIME_NONE, MIME_MULTIPART, NULL },
-		{ "n", MIME "Content-Type: text/html\n", GRUSS, MIME_NONE,
-		  MIME_NOT_TEXT, NULL },
+		  "\xe4\n--b\n\nx\n--b--\n", MIME_NONE, MIME_BETWEEN, NULL },
 		{ "n", MIME "Content-Type: \"?\n", GRUSS, MIME_NONE,
 		  MIME_BAD_TYPE, NULL },
 		{ "n", MIME TEXT TEXT, GRUSS, MIME_NONE, MIME_AMBIGUOUS, NULL },
@@ -346,6 +345,32 @@ static void test_nothing_is_done_and_there_is_a_reason(void **state)
 		  MIME_NO_TYPE, NULL },
 		{ "n9", MIME TEXT CTE("quoted-printable"), "=E4\n", MIME_NONE,
 		  MIME_NO_RECEIVED, NULL },
+	};
+
+	(void)state;
+	check_rows(rows, COUNT(rows), &plain_wish);
+}
+
+#define MIXED	 MIME "Content-Type: multipart/mixed; boundary=b\n"
+#define QP_LABEL "Content-Transfer-Encoding: quoted-printable\n"
+
+static void test_parts_are_converted_one_by_one(void **state)
+{
+	static const struct row rows[] = {
+		{ "n", MIXED, "--b\n\n\xe4\n--b\n\nx\n--b--\n", MIME_PARTS,
+		  MIME_HAS_8BIT,
+		  MIXED "\n--b\n" QP_LABEL "\n=E4\n--b\n\nx\n--b--\n" },
+		{ "nX7", MIXED CTE("8bit"), "--b\n\n.\xe4\n--b--", MIME_PARTS,
+		  MIME_HAS_8BIT,
+		  MIXED CTE("7BIT") "\n--b\n" QP_LABEL "\n=2E=E4\n--b--\n" },
+		{ "n", MIME "Content-Type: text/html\n", "\xe4\n", MIME_QP,
+		  MIME_HAS_8BIT,
+		  MIME "Content-Type: text/html\nContent-Transfer-Encoding: "
+		       "QUOTED-PRINTABLE\n\n=E4\n" },
+		{ "n", MIME "Content-Type: a/b\n", "\xe4\xe4\xe4", MIME_BASE64,
+		  MIME_HAS_8BIT,
+		  MIME "Content-Type: a/b\nContent-Transfer-Encoding: "
+		       "BASE64\n\n5OTk\n" },
 	};
 
 	(void)state;
@@ -634,7 +659,7 @@ static void test_large_body_is_encoded_in_constant_memory(void **state)
 	open_box(&box, &c, slice_make(body, SIZE), 0);
 	assert_int_equal(content_make_plan(&c, &wish, f.header, &plan, &err),
 			 0);
-	f.plan = &plan.mime;
+	f.passage = &plan.passage;
 	f.body = content_read;
 	f.body_context = &c;
 	stream_begin(&s, &f);
@@ -684,6 +709,7 @@ int main(void)
 		cmocka_unit_test(test_unlabelled_8bit_mail_gets_a_mime_header),
 		cmocka_unit_test(test_9_decodes_quoted_printable_text),
 		cmocka_unit_test(test_nothing_is_done_and_there_is_a_reason),
+		cmocka_unit_test(test_parts_are_converted_one_by_one),
 		cmocka_unit_test(test_text_that_cannot_be_sent_stays_encoded),
 		cmocka_unit_test(test_7_clears_bit_8_of_what_is_not_converted),
 		cmocka_unit_test(test_label_says_7bit_of_what_is),

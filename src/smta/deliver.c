@@ -93,9 +93,8 @@ static struct stream_facts facts_of(struct deliver *d, const struct batch *b,
 		.sender = b->ctl[0]->sender,
 		.rcpts = b->ctl,
 		.n_rcpts = b->n,
-		.header = plan->mime.edits_header ? str_slice(&plan->header)
-						  : b->ctl[0]->header->text,
-		.plan = &plan->mime,
+		.header = plan->header,
+		.passage = &plan->passage,
 		.sends_8bit = plan->sends_8bit,
 		.envid = ctl->envid,
 		.ret = ctl->ret,
@@ -104,7 +103,8 @@ static struct stream_facts facts_of(struct deliver *d, const struct batch *b,
 		.size = ctl_size_estimate(ctl, size),
 		.now = now,
 		.has_for_clause = d->mailer->has_for_clause,
-		.expand_tabs = d->mailer->expand_tabs && !plan->is_untouchable,
+		.expand_tabs = d->mailer->expand_tabs &&
+			       !passage_is_untouchable(&plan->passage),
 		.loop_guard = d->options->loop_guard,
 		.body = content_read,
 		.body_context = &d->content,
@@ -222,12 +222,13 @@ static void tell_arguments(const struct deliver *d,
 
 /* What is converted, and why, or why not. */
 static void tell_conversion(const struct deliver *d,
-			    const struct mime_plan *plan)
+			    const struct passage *passage)
 {
-	remark(d, "cvt=%s (%s), header %s (%s)", mime_mode_word(plan->mode),
-	       mime_reason_word(plan->reason),
-	       plan->converts_headers ? "converted" : "kept",
-	       mime_reason_word(plan->header_reason));
+	struct str text = STR_INIT;
+
+	passage_print(&text, passage);
+	remark(d, "cvt=%s", str_cstr(&text));
+	str_done(&text);
 }
 
 /* What stood before the body. */
@@ -323,7 +324,7 @@ static void run_mailer(struct deliver *d, const struct batch *b,
 		return;
 	}
 	if (is_watched(d))
-		tell_conversion(d, &plan.mime);
+		tell_conversion(d, &plan.passage);
 	run_planned(d, b, &plan, output, ret_run);
 	content_plan_done(&plan);
 }

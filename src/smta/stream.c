@@ -246,6 +246,16 @@ static void strip_bit8(struct str *s)
 		s->p[i] = (char)(s->p[i] & 0x7f);
 }
 
+/* No mailer takes binary parts, so nothing is raw. */
+static void convert_piece(struct stream *s)
+{
+	struct slice in = str_slice(&s->chunk);
+	bool is_raw;
+
+	while (in.len > 0)
+		treeconv_push(&s->convert, &in, &s->converted, &is_raw);
+}
+
 /* Takes what lies in s->chunk, or the end of the body. */
 static void add_piece(struct stream *s, bool is_last, struct str *to)
 {
@@ -255,10 +265,9 @@ static void add_piece(struct stream *s, bool is_last, struct str *to)
 		piece = &s->converted;
 		str_clear(piece);
 		if (is_last)
-			convert_body_end(&s->convert, piece);
+			treeconv_end(&s->convert, piece);
 		else
-			convert_body_push(&s->convert, str_slice(&s->chunk),
-					  piece);
+			convert_piece(s);
 	}
 	if (has(s, SMTA_STRIP8))
 		strip_bit8(piece); /* before dots and "From " are sought */
@@ -309,13 +318,17 @@ void stream_begin(struct stream *s, const struct stream_facts *facts)
 {
 	*s = (struct stream){ .facts = facts, .header_rest = facts->header };
 	wire_begin(&s->wire, wire_flags(s) | WIRE_HEADER);
-	s->converts = facts->plan != NULL && facts->plan->mode != MIME_NONE;
+	s->converts =
+	    facts->passage != NULL && passage_converts_body(facts->passage);
 	if (s->converts)
-		convert_body_begin(&s->convert, facts->plan);
+		treeconv_begin(&s->convert, facts->passage->tree,
+			       &facts->passage->plan);
 }
 
 void stream_done(struct stream *s)
 {
+	if (s->converts)
+		treeconv_done(&s->convert);
 	str_done(&s->field);
 	str_done(&s->chunk);
 	str_done(&s->converted);

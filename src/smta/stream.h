@@ -15,7 +15,8 @@
 #define SMTA_STREAM_H
 
 #include "base/err.h"
-#include "mime/convert.h"
+#include "mime/passage.h"
+#include "mime/treeconv.h"
 #include "mime/wire.h"
 #include "spool/ctl.h"
 
@@ -40,9 +41,9 @@ struct stream_facts {
 	const struct ctl_sender *sender;
 	const struct ctl_rcpt *const *rcpts; /* of this run; at least one */
 	size_t n_rcpts;
-	struct slice header;	      /* fields, each ended by LF; converted */
-	const struct mime_plan *plan; /* for the body; NULL: as it is */
-	bool sends_8bit;	      /* header or body: for BODY= */
+	struct slice header;	       /* fields, each ended by LF; converted */
+	const struct passage *passage; /* for the body; NULL: as it is */
+	bool sends_8bit;	       /* header or body: for BODY= */
 	struct slice envid;	/* xtext as the control file has it, or empty */
 	enum ctl_ret ret;	/* RET= */
 	struct slice date;	/* "Sat Nov 21 20:35:16 2026", local time */
@@ -65,7 +66,7 @@ struct stream {
 	bool has_first_field;
 	struct wire wire;
 	bool converts;
-	struct convert_body convert;
+	struct treeconv convert;
 	struct str field, chunk, converted;
 };
 

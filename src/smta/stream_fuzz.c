@@ -59,9 +59,8 @@ static void collect(const struct stream_facts *facts, struct slice body,
 	content_begin(&content, &from);
 	FUZZ_CHECK(content_make_plan(&content, &wish, f.header, &plan, &err) ==
 		   0);
-	if (plan.mime.edits_header)
-		f.header = str_slice(&plan.header);
-	f.plan = &plan.mime;
+	f.header = plan.header;
+	f.passage = &plan.passage;
 	f.sends_8bit = plan.sends_8bit;
 	f.size = body.len + (uint64_t)plan.growth;
 	f.body = content_read;
@@ -69,7 +68,8 @@ static void collect(const struct stream_facts *facts, struct slice body,
 	stream_begin(&s, &f);
 	while (stream_next(&s, to, &err) > 0)
 		continue;
-	if (plan.mime.mode == MIME_QP || plan.mime.mode == MIME_UNKNOWN)
+	if (plan.passage.plan.message.mode == MIME_QP ||
+	    plan.passage.plan.message.mode == MIME_UNKNOWN)
 		FUZZ_CHECK(!slice_has_8bit(str_slice(&s.converted)));
 	stream_done(&s);
 	content_plan_done(&plan);

@@ -25,6 +25,7 @@ static const struct keyword caps_words[] = {
 	{ "AUTH", SMTP_EXT_AUTH },
 	{ "ETRN", SMTP_EXT_ETRN },
 	{ "LIMITS", SMTP_EXT_LIMITS },
+	{ "REQUIRETLS", SMTP_EXT_REQUIRETLS },
 	{ "X-RCPTLIMIT", SMTP_EXT_LIMITS }, /* the older way to say it */
 };
 /* clang-format on */
@@ -57,6 +58,8 @@ static bool *flag_of(unsigned ext, struct caps *c)
 		return &c->auth;
 	case SMTP_EXT_ETRN:
 		return &c->etrn;
+	case SMTP_EXT_REQUIRETLS:
+		return &c->requiretls;
 	case SMTP_EXT_LIMITS:
 	case SMTP_EXT_ALL:
 		break;
@@ -149,6 +152,57 @@ void caps_parse(struct slice reply_text, struct caps *ret)
 	}
 	if (!ret->chunking)
 		caps_mask(ret, SMTP_EXT_CHUNKING);
+}
+
+/* ---- AUTH -----------------------------------------------------------------
+ */
+
+/* 1 to 20 of letters, digits, '-' and '_' (RFC 4422 3.1). */
+static bool is_mechanism(struct slice word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (!ascii_is_alpha(word.p[i]) && !ascii_is_digit(word.p[i]) &&
+		    word.p[i] != '-' && word.p[i] != '_')
+			return false;
+	return word.len > 0 && word.len <= 20;
+}
+
+static bool has_word(struct slice words, struct slice word)
+{
+	struct slice other;
+
+	while (slice_word(&words, &other))
+		if (slice_eq_nocase(other, word))
+			return true;
+	return false;
+}
+
+static void add_mechanism(struct slice word, struct str *to)
+{
+	if (!is_mechanism(word) || has_word(str_slice(to), word))
+		return;
+	if (to->len > 0)
+		str_addc(to, ' ');
+	for (size_t i = 0; i < word.len; i++)
+		str_addc(to, ascii_upper(word.p[i]));
+}
+
+void caps_auth_words(struct slice reply_text, struct str *to)
+{
+	struct slice line, word;
+
+	(void)slice_cut(&reply_text, '\n', &line); /* the server's name */
+	while (slice_cut(&reply_text, '\n', &line)) {
+		line = slice_from(line, 4);
+		if (!slice_word(&line, &word))
+			continue;
+		if (slice_starts_nocase(word, SLICE("AUTH=")))
+			add_mechanism(slice_from(word, 5), to);
+		else if (!slice_eq_nocase(word, SLICE("AUTH")))
+			continue;
+		while (slice_word(&line, &word))
+			add_mechanism(word, to);
+	}
 }
 
 void caps_mask(struct caps *c, unsigned ignored)

@@ -27,7 +27,8 @@ enum smtp_ext {
 	SMTP_EXT_AUTH = 1 << 10,
 	SMTP_EXT_ETRN = 1 << 11,
 	SMTP_EXT_LIMITS = 1 << 12, /* and X-RCPTLIMIT */
-	SMTP_EXT_ALL = (1 << 13) - 1
+	SMTP_EXT_REQUIRETLS = 1 << 13,
+	SMTP_EXT_ALL = (1 << 14) - 1
 };
 
 struct caps {
@@ -40,6 +41,7 @@ struct caps {
 	bool chunking;		  /* RFC 3030 */
 	bool binarymime;	  /* RFC 3030 */
 	bool starttls;		  /* RFC 3207 */
+	bool requiretls;	  /* RFC 8689; means nothing in clear */
 	bool auth;		  /* RFC 4954, also in the form AUTH=... */
 	bool etrn;		  /* RFC 1985; only recognised */
 	bool size;		  /* RFC 1870 */
@@ -60,6 +62,13 @@ struct caps {
  * first line, the server's name, is not a keyword.
  */
 void caps_parse(struct slice reply_text, struct caps *ret);
+
+/*
+ * The mechanisms of AUTH in a whole reply text, also of the old spelling
+ * "AUTH=PLAIN LOGIN": adds each once, in capitals, one blank between them. What
+ * is no mechanism's name (RFC 4422 3.1) is passed over.
+ */
+void caps_auth_words(struct slice reply_text, struct str *to);
 
 /*
  * Takes a set of extensions off *c, parameters and all, as if they had never

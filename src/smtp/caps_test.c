@@ -3,6 +3,7 @@
  */
 #include "smtp/caps.h"
 
+#include "base/keyword.h"
 #include "base/test.h"
 
 static struct caps parse(const char *text)
@@ -92,6 +93,7 @@ static const char everything[] =
     "250-mx\n250-PIPELINING\n250-CHUNKING\n250-8BITMIME\n250-SMTPUTF8\n"
     "250-DSN\n250-SIZE 7\n250-DELIVERBY 8\n250-BINARYMIME\n"
     "250-ENHANCEDSTATUSCODES\n250-STARTTLS\n250-AUTH PLAIN\n250-ETRN\n"
+    "250-REQUIRETLS\n"
     "250-LIMITS MAILMAX=1 RCPTMAX=2 RCPTDOMAINMAX=3\n250 X-RCPTLIMIT 9";
 
 /* Each of them alone, with its parameters, and nothing else. */
@@ -136,6 +138,34 @@ static void test_set_is_printed_and_read_by_keyword(void **state)
 	assert_int_equal(caps_ext_of(SLICE("HELP")), 0);
 }
 
+static void test_mechanisms_of_both_spellings_are_found_once(void **state)
+{
+	static const struct {
+		const char *reply, *want;
+	} rows[] = {
+		{ "250-mx\n250 HELP", "" },
+		{ "250-mx\n250 AUTH", "" },
+		{ "250-AUTH LOGIN\n250 HELP", "" }, /* the server's name */
+		{ "250-mx\n250 AUTH PLAIN login", "PLAIN LOGIN" },
+		{ "250-mx\n250-AUTH PLAIN LOGIN\n250 AUTH=LOGIN  CRAM-MD5",
+		  "PLAIN LOGIN CRAM-MD5" },
+		{ "250-mx\n250 auth= x\tSCRAM-SHA-256-PLUS",
+		  "X SCRAM-SHA-256-PLUS" },
+		{ "250-mx\n250 AUTH A.B \001 123456789012345678901 OK_1 \"",
+		  "OK_1" },
+		{ "250-mx\n250 AUTHENTICATE PLAIN", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str words = STR_INIT;
+
+		caps_auth_words(slice_of(rows[i].reply), &words);
+		assert_slice_is(str_slice(&words), rows[i].want);
+		str_done(&words);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -147,6 +177,8 @@ int main(void)
 		cmocka_unit_test(test_binarymime_is_nothing_without_chunking),
 		cmocka_unit_test(test_masked_extension_was_never_offered),
 		cmocka_unit_test(test_set_is_printed_and_read_by_keyword),
+		cmocka_unit_test(
+		    test_mechanisms_of_both_spellings_are_found_once),
 	};
 
 	return TEST_RUN(tests);

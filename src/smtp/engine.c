@@ -99,7 +99,7 @@ void engine_drop_list(struct smtp_engine *e, struct command_list *list)
 /* ---- output and events ------------------------------------------------- */
 
 /* c may be NULL: what is heard belongs to nobody. */
-static void trace(const struct smtp_engine *e, const struct command *c,
+void engine_trace(const struct smtp_engine *e, const struct command *c,
 		  struct slice text, const struct reply *reply, char direction)
 {
 	struct smtp_said said = {
@@ -121,8 +121,11 @@ void engine_trace_partial(const struct smtp_engine *e)
 
 	if (e->config.trace == NULL || !reply_is_partial(&e->parser))
 		return;
-	reply_partial(&e->parser, &text);
-	trace(e, TAILQ_FIRST(&e->waiting), str_slice(&text), NULL, 'r');
+	if (engine_is_in_auth(e))
+		str_adds(&text, "***");
+	else
+		reply_partial(&e->parser, &text);
+	engine_trace(e, TAILQ_FIRST(&e->waiting), str_slice(&text), NULL, 'r');
 	str_done(&text);
 }
 
@@ -147,7 +150,7 @@ void engine_put_line(struct smtp_engine *e, const struct command *c,
 	assert(!slice_has_control(line));
 	str_add(&e->out, line);
 	str_add(&e->out, SLICE("\r\n"));
-	trace(e, c, line, NULL, 'w');
+	engine_trace(e, c, line, NULL, 'w');
 }
 
 void engine_tell(struct smtp_engine *e, struct smtp_event event)
@@ -190,6 +193,7 @@ struct smtp_engine *smtp_new(const struct smtp_config *config)
 	struct command *greeting;
 
 	e->config = *config;
+	e->is_tls = config->is_tls;
 	if (e->config.window == 0)
 		e->config.window = 1;
 	e->window =
@@ -225,6 +229,7 @@ void smtp_free(struct smtp_engine *e)
 	free_list(&e->waiting);
 	free_list(&e->spare);
 	free(e->body);
+	engine_auth_done(e);
 	reply_done(&e->parser);
 	str_done(&e->out);
 	str_done(&e->chunk);
@@ -280,11 +285,12 @@ static void early_reply(struct smtp_engine *e, struct command *c,
 static void on_reply(struct smtp_engine *e, const struct reply *r)
 {
 	struct command *c = TAILQ_FIRST(&e->waiting);
+	struct reply shown = engine_auth_readable(e, c, r);
 	struct smtp_transaction *t;
 
 	e->n_replies++;
 	e->is_dismissed = r->code == 421;
-	trace(e, c != NULL ? c : e->body, r->text, r, 'r');
+	engine_trace(e, c != NULL ? c : e->body, shown.text, &shown, 'r');
 	if (c == NULL || e->sent_total < c->end) {
 		early_reply(e, c != NULL ? c : e->body, r);
 		return;
@@ -317,6 +323,10 @@ void smtp_input(struct smtp_engine *e, struct slice bytes)
 	struct err err;
 
 	while (e->state != ENGINE_CLOSED && bytes.len > 0) {
+		if (e->is_at_tls) {
+			engine_lose_injected(e, bytes);
+			break;
+		}
 		switch (reply_feed(&e->parser, &bytes, &reply, &err)) {
 		case PARSE_DONE:
 			on_reply(e, &reply);
@@ -325,9 +335,16 @@ void smtp_input(struct smtp_engine *e, struct slice bytes)
 		case PARSE_MORE:
 			break;
 		case PARSE_BAD:
-			smtp_lost(e, "protocol-error", err.text);
+			smtp_lost(e, "protocol-error",
+				  engine_is_in_auth(e) ? "malformed reply"
+						       : err.text);
 			break;
 		}
+	}
+	if (e->is_at_tls && !e->is_tls_told && e->state != ENGINE_CLOSED) {
+		e->is_tls_told = true;
+		engine_tell(e,
+			    (struct smtp_event){ .kind = SMTP_EVENT_STARTTLS });
 	}
 }
 
@@ -361,6 +378,8 @@ unsigned smtp_wants(const struct smtp_engine *e)
 		wants |= SMTP_WANTS_READ;
 	if (e->body != NULL)
 		wants |= SMTP_WANTS_BODY;
+	if (e->is_at_tls)
+		wants |= SMTP_WANTS_TLS;
 	return e->state == ENGINE_CLOSED ? 0 : wants;
 }
 
@@ -423,5 +442,7 @@ void smtp_quit(struct smtp_engine *e)
 	if (e->state != ENGINE_CLOSED)
 		e->state = ENGINE_QUITTING;
 	engine_return_queued(e, e->lost_reason, e->lost_why);
+	if (e->is_at_tls) /* nothing can be said there */
+		smtp_lost(e, e->lost_reason, e->lost_why);
 	engine_pump(e);
 }

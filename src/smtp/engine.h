@@ -16,11 +16,18 @@
  * strictly in order. Each recipient of a transaction ends with exactly one
  * SMTP_EVENT_RCPT or is handed back with SMTP_EVENT_RETURNED.
  *
+ * With STARTTLS (RFC 3207) the caller makes the handshake when
+ * SMTP_EVENT_STARTTLS came, and says smtp_tls_started(); with AUTH (RFC 4954)
+ * the engine asks a struct smtp_auth. Both are part of opening the session:
+ * SMTP_EVENT_READY comes behind them, or SMTP_EVENT_FAILED. No MAIL is said
+ * before.
+ *
  * Addresses and parameter values must have passed smtp/path.h.
  */
 #ifndef SMTP_ENGINE_H
 #define SMTP_ENGINE_H
 
+#include "base/err.h"
 #include "dsn/diag.h"
 #include "smtp/caps.h"
 #include "smtp/outcome.h"
@@ -47,10 +54,79 @@ struct smtp_said {
 
 #define SMTP_NO_COMMAND UINT64_MAX
 
+/* ---- security ----------------------------------------------------------- */
+
+enum smtp_tls {
+	SMTP_TLS_NONE,	  /* STARTTLS is not said */
+	SMTP_TLS_MAY,	  /* said where it is offered */
+	SMTP_TLS_REQUIRED /* nothing is said in clear but EHLO and STARTTLS */
+};
+
+/*
+ * How a client authenticates: functions that the engine asks when EHLO (the
+ * one over TLS, if there is TLS) or HELO was answered. What they answer is
+ * plain; base64 is the engine's. Nothing that is secret, and no name of a user,
+ * may stand in any `why`: it is shown. The engine wipes what it holds of the
+ * answers.
+ */
+enum smtp_auth_choice {
+	SMTP_AUTH_SKIP, /* go on without */
+	SMTP_AUTH_USE,	/* say AUTH with *ret */
+	SMTP_AUTH_FAIL	/* the session fails; why says it in a few words */
+};
+
+struct smtp_auth_start {
+	const char *mechanism; /* in capitals; lives as long as the engine */
+	bool has_initial;      /* RFC 4422 3: the client begins */
+	struct str initial;    /* all zero before; the engine wipes it */
+};
+
+enum smtp_auth_end {
+	SMTP_AUTH_DONE,	 /* authenticated */
+	SMTP_AUTH_OTHER, /* ask begin() once more: for another mechanism */
+	SMTP_AUTH_FAILED /* why may be left alone: then the reply says it */
+};
+
+struct smtp_auth {
+	void *context;
+	/*
+	 * offered: what the server offers, in capitals, a blank between;
+	 * empty if it offers no AUTH. Asked once more after SMTP_AUTH_OTHER,
+	 * and then never again.
+	 */
+	enum smtp_auth_choice (*begin)(void *context, struct slice offered,
+				       bool is_tls, struct smtp_auth_start *ret,
+				       struct err *why);
+	/*
+	 * Answers a challenge (334), decoded. False: the dialogue is
+	 * cancelled and the session fails; why says it.
+	 */
+	bool (*step)(void *context, struct slice challenge,
+		     struct str *ret_response, struct err *why);
+	/*
+	 * The server has decided, by 2xx to 5xx. What it said yes to may still
+	 * be no: then it did not prove who it is. why is empty before.
+	 */
+	enum smtp_auth_end (*done)(void *context, const struct reply *reply,
+				   struct err *why);
+	/*
+	 * Adds a text of the server's without the secrets and names that it
+	 * might repeat. NULL: nothing is hidden.
+	 */
+	void (*hide)(void *context, struct slice text, struct str *to);
+};
+
+/* ---- what the caller wants ----------------------------------------------- */
+
 struct smtp_config {
-	bool is_lmtp;		    /* RFC 2033: LHLO, a reply per recipient */
-	bool no_esmtp;		    /* HELO only (never with LMTP) */
-	bool esmtp_only_if_greeted; /* EHLO only if the greeting has ESMTP */
+	bool is_lmtp;  /* RFC 2033: LHLO, a reply per recipient */
+	bool no_esmtp; /* HELO only (never with LMTP) */
+	/* EHLO only if the greeting has ESMTP, or if TLS or AUTH need it. */
+	bool esmtp_only_if_greeted;
+	bool is_tls;	   /* TLS is up already; STARTTLS is never said */
+	enum smtp_tls tls; /* in clear: what of STARTTLS */
+	/* NULL: no AUTH. Borrowed as long as the engine lives. */
+	const struct smtp_auth *auth;
 	/*
 	 * A set of enum smtp_ext (caps.h): the server is spoken to as if it
 	 * did not offer these, and smtp_caps() does not show them.
@@ -109,11 +185,18 @@ struct smtp_transaction {
 	uint64_t size;	     /* for SIZE=; 0: unknown */
 	bool is_8bit;	     /* content has bytes above 0x7f: BODY= */
 	/*
+	 * Some of it is binary (RFC 3030): BODY=BINARYMIME. As with
+	 * needs_smtputf8, BINARYMIME is offered, and so is CHUNKING.
+	 */
+	bool is_binary;
+	/*
 	 * Adds SMTPUTF8 to MAIL (RFC 6531 3.4). Whoever adds the transaction
 	 * made sure that it is offered; if it is not (any more) when MAIL is
 	 * due, the transaction comes back as "parameter-refused".
 	 */
 	bool needs_smtputf8;
+	/* Likewise: adds REQUIRETLS to MAIL (RFC 8689 4.2.1). */
+	bool needs_requiretls;
 	struct smtp_by by;
 	struct slice envid; /* value of ENVID=; empty: none */
 	struct slice ret;   /* value of RET=; empty: none */
@@ -124,6 +207,11 @@ struct smtp_transaction {
 };
 
 enum smtp_event_kind {
+	/*
+	 * The server awaits the handshake: make it, and say smtp_tls_started();
+	 * or smtp_lost(), since the connection is of no further use.
+	 */
+	SMTP_EVENT_STARTTLS,
 	SMTP_EVENT_READY,    /* the session is open; smtp_caps() tells */
 	SMTP_EVENT_RCPT,     /* `rcpt` of `transaction` ended with `diag` */
 	SMTP_EVENT_DONE,     /* every recipient of it has ended */
@@ -136,6 +224,16 @@ enum smtp_event_kind {
  * Reasons of diags by which the caller has to act, apart from those that
  * smtp_lost() was given:
  *
+ * "starttls-not-offered" (FAILED, phase SMTP_PHASE_STARTTLS)
+ *	With SMTP_TLS_REQUIRED.
+ * "starttls-refused" (FAILED, phase SMTP_PHASE_STARTTLS)
+ *	STARTTLS was answered with something else than 220: `code`. The
+ *	connection is not used any further, whatever SMTP_TLS_... says.
+ * "starttls-injection" (FAILED, phase SMTP_PHASE_STARTTLS)
+ *	Something came in clear behind the 220 (RFC 3207 6): an attack, or as
+ *	good as one.
+ * "auth-failed" (FAILED, phase SMTP_PHASE_AUTH)
+ *	`code` is 0 unless a reply refused it. Nothing is sent without.
  * "rcpt-limit" (RCPT)
  *	The server takes no more recipients in this transaction: this one
  *	goes in the next.
@@ -178,14 +276,16 @@ struct smtp_event {
 enum {
 	SMTP_WANTS_READ = 1,  /* a reply is awaited */
 	SMTP_WANTS_WRITE = 2, /* smtp_output() is not empty */
-	SMTP_WANTS_BODY = 4   /* content of smtp_body_owner() is to be added */
+	SMTP_WANTS_BODY = 4,  /* content of smtp_body_owner() is to be added */
+	SMTP_WANTS_TLS = 8    /* the handshake, and then smtp_tls_started() */
 };
 
 /* Which timeout holds now (RFC 5321 4.5.3.2). */
 enum smtp_wait {
 	SMTP_WAIT_NONE, /* nothing is awaited */
 	SMTP_WAIT_WRITE,
-	SMTP_WAIT_COMMAND, /* greeting, EHLO, MAIL, RCPT, RSET */
+	SMTP_WAIT_COMMAND, /* greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET
+			    */
 	SMTP_WAIT_DATA,	   /* 354 */
 	SMTP_WAIT_END	   /* the reply to the end of data */
 };
@@ -200,8 +300,26 @@ void smtp_free(struct smtp_engine *e);
  */
 void smtp_add(struct smtp_engine *e, struct smtp_transaction *t);
 
-/* Bytes from the server. Whatever they hold, the engine copes. */
+/*
+ * Bytes from the server. Whatever they hold, the engine copes. While
+ * SMTP_WANTS_TLS these are bytes in clear, and end it ("starttls-injection"):
+ * all that was read of the connection before the handshake must be given to
+ * the engine, not to TLS.
+ */
 void smtp_input(struct smtp_engine *e, struct slice bytes);
+
+/*
+ * The handshake that SMTP_WANTS_TLS asked for is done, and the server is
+ * acceptable. Whatever was heard in clear is forgotten (RFC 3207 4.2), and
+ * EHLO said again. A server that now refuses it is not greeted with HELO.
+ */
+void smtp_tls_started(struct smtp_engine *e);
+
+/* Is what is said and heard inside TLS? */
+bool smtp_is_tls(const struct smtp_engine *e);
+
+/* The mechanism that was authenticated with, or NULL if none was. */
+const char *smtp_auth_mechanism(const struct smtp_engine *e);
 
 /*
  * The connection is gone, or its state is unknown (timeout, error, end of

@@ -8,6 +8,8 @@
  */
 #include "smtp/engine_internal.h"
 
+#include <string.h>
+
 void engine_return(struct smtp_engine *e, struct smtp_progress *p,
 		   const char *reason, const char *why)
 {
@@ -140,7 +142,15 @@ void engine_part(struct smtp_engine *e, const char *reason, const char *why)
 	}
 }
 
-/* The session cannot be opened: by a reply, or by losing the connection. */
+/* The status of a session that failed without a reply that has one. */
+static struct slice open_status(const char *reason)
+{
+	if (strncmp(reason, "starttls-", 9) == 0)
+		return SLICE("4.7.5");
+	return strcmp(reason, "auth-failed") == 0 ? SLICE("4.7.8")
+						  : SLICE("4.4.2");
+}
+
 void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
 		      const struct reply *reply, const char *reason,
 		      const char *why)
@@ -150,16 +160,17 @@ void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
 				    .phase = phase,
 				    .diag = d };
 
-	if (reply != NULL) {
+	if (reply != NULL)
+		event.code = reply->code;
+	if (reply != NULL && reason == NULL) {
 		outcome_of_reply(phase, reply, true, e->arena, d);
 		d->text = engine_hello_transcript(e, phase, reply->text);
-		event.code = reply->code;
 		reason = d->reason;
 		why = arena_cstr(e->arena, d->diagnostic);
 	} else {
 		d->fate = FATE_DEFERRED_ALL;
 		d->reason = reason;
-		d->status = SLICE("4.4.2");
+		d->status = open_status(reason);
 		d->diagnostic = arena_printf(e->arena, "smtp; 466 (%s)", why);
 		d->text = arena_dup(e->arena, slice_of(why));
 	}
@@ -230,8 +241,10 @@ void smtp_lost(struct smtp_engine *e, const char *reason, const char *why)
 	e->suspects = suspects_now(e);
 	if (e->state == ENGINE_OPENING)
 		engine_fail_open(e,
-				 first != NULL ? engine_steps[first->kind].phase
-					       : SMTP_PHASE_HELLO,
+				 e->is_at_tls ? SMTP_PHASE_STARTTLS
+				 : first != NULL
+				     ? engine_steps[first->kind].phase
+				     : SMTP_PHASE_HELLO,
 				 NULL, reason, kept);
 	give_back(e, reason, kept);
 	engine_close(e);

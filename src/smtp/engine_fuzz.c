@@ -6,8 +6,9 @@
  * it. Invariants: each recipient ends exactly once, and each message; nothing
  * follows CLOSED; nothing goes round in circles; what is written are
  * well-formed commands and content, in which nothing is said that was to be
- * left alone; content is claimed as accepted only if it was written; what is
- * in the output is taken back only from a server that is out of step.
+ * left alone; MAIL only when TLS and AUTH are as they were asked for; nothing
+ * secret is traced; content is claimed as accepted only if it was written; what
+ * is in the output is taken back only from a server that is out of step.
  */
 #include "base/fuzz.h"
 #include "base/keyword.h"
@@ -37,7 +38,8 @@ struct run {
 	int64_t now;
 	bool is_long; /* content: more than one chunk */
 	bool is_slow; /* the socket: something always stays unsent */
-	bool is_closed;
+	bool is_closed, is_ready, is_in_auth;
+	struct smtp_auth auth;
 	uint64_t sent;
 	size_t checked;	     /* bytes of the output that were looked at */
 	uint64_t chunk_left; /* of a BDAT in the output */
@@ -46,6 +48,65 @@ struct run {
 static int64_t wall_time(void *context)
 {
 	return ((const struct run *)context)->now;
+}
+
+/* ---- AUTH ---------------------------------------------------------------- */
+
+#define SECRET	   "Zx9-hush-Qw7"
+#define SECRET_B64 "Wng5LWh1c2gtUXc3" /* whatever follows it in threes */
+
+static enum smtp_auth_choice auth_begin(void *context, struct slice offered,
+					bool is_tls,
+					struct smtp_auth_start *ret,
+					struct err *why)
+{
+	const struct run *r = context;
+
+	FUZZ_CHECK(is_tls == smtp_is_tls(r->engine));
+	if (offered.len == 0) {
+		err_set(why, 0, "none is offered");
+		return SMTP_AUTH_FAIL;
+	}
+	ret->mechanism = "ONE";
+	ret->has_initial = offered.len % 2 == 1;
+	if (ret->has_initial)
+		str_adds(&ret->initial, SECRET);
+	while (offered.len > 40 && ret->initial.len < 1000)
+		str_adds(&ret->initial, SECRET);
+	return SMTP_AUTH_USE;
+}
+
+static bool auth_step(void *context, struct slice challenge,
+		      struct str *ret_response, struct err *why)
+{
+	(void)context;
+	(void)why;
+	str_adds(ret_response, SECRET);
+	str_add(ret_response, challenge);
+	return challenge.len != 5;
+}
+
+static enum smtp_auth_end auth_done(void *context, const struct reply *reply,
+				    struct err *why)
+{
+	(void)context;
+	(void)why;
+	return reply->code == 504	? SMTP_AUTH_OTHER
+	       : reply->code == 236	? SMTP_AUTH_FAILED
+	       : reply->code / 100 == 2 ? SMTP_AUTH_DONE
+					: SMTP_AUTH_FAILED;
+}
+
+static void trace(void *context, const struct smtp_said *said)
+{
+	struct run *r = context;
+	struct slice secret = SLICE(SECRET_B64);
+
+	if (said->direction != 'w')
+		return;
+	if (!r->is_in_auth)
+		r->is_in_auth = slice_starts(said->text, SLICE("AUTH "));
+	FUZZ_CHECK(slice_find_text(said->text, secret) == said->text.len);
 }
 
 /* ---- the caller ---------------------------------------------------------- */
@@ -77,6 +138,7 @@ static bool is_possible(const struct run *r, const struct smtp_transaction *t)
 	const struct caps *caps = smtp_caps(r->engine);
 
 	return (!t->needs_smtputf8 || caps->smtputf8) &&
+	       (!t->needs_requiretls || caps->requiretls) &&
 	       (!t->by.is_set || t->by.mode != 'R' || caps->deliverby);
 }
 
@@ -109,6 +171,14 @@ static void on_over(struct run *r, struct message *m,
 	m->is_given_up = n_open > 0;
 }
 
+static void start_tls(struct run *r)
+{
+	FUZZ_CHECK(smtp_wants(r->engine) == SMTP_WANTS_TLS);
+	FUZZ_CHECK(smtp_output(r->engine).len == 0 && !r->is_ready);
+	smtp_tls_started(r->engine);
+	FUZZ_CHECK(caps_set(smtp_caps(r->engine)) == 0);
+}
+
 static void take_events(struct run *r)
 {
 	struct smtp_event ev;
@@ -125,6 +195,10 @@ static void take_events(struct run *r)
 		else if (ev.kind == SMTP_EVENT_DONE ||
 			 ev.kind == SMTP_EVENT_RETURNED)
 			on_over(r, m, &ev);
+		else if (ev.kind == SMTP_EVENT_STARTTLS)
+			start_tls(r);
+		else if (ev.kind == SMTP_EVENT_READY)
+			r->is_ready = true;
 		else if (ev.kind == SMTP_EVENT_CLOSED)
 			r->is_closed = true;
 	}
@@ -147,6 +221,9 @@ static void check_ignored(const struct run *r, struct slice line)
 		{ " NOTIFY=", SMTP_EXT_DSN },
 		{ " BY=", SMTP_EXT_DELIVERBY },
 		{ "BDAT ", SMTP_EXT_CHUNKING },
+		{ "STARTTLS", SMTP_EXT_STARTTLS },
+		{ "AUTH ", SMTP_EXT_AUTH },
+		{ " REQUIRETLS", SMTP_EXT_REQUIRETLS },
 	};
 
 	for (size_t i = 0; i < COUNT(said); i++)
@@ -159,8 +236,16 @@ static void check_ignored(const struct run *r, struct slice line)
 /* A line that is no content. */
 static void check_command(struct run *r, struct slice line)
 {
-	FUZZ_CHECK(wire_is_command(line));
+	FUZZ_CHECK(wire_is_command(line) ||
+		   (r->is_in_auth && wire_is_response(line)));
 	check_ignored(r, line);
+	if (slice_starts(line, SLICE("MAIL "))) {
+		FUZZ_CHECK(r->is_ready);
+		FUZZ_CHECK(r->config.tls != SMTP_TLS_REQUIRED ||
+			   smtp_is_tls(r->engine));
+		FUZZ_CHECK(r->config.auth == NULL ||
+			   smtp_auth_mechanism(r->engine) != NULL);
+	}
 	if (slice_starts(line, SLICE("BDAT "))) {
 		struct slice n = slice_from(line, 5);
 
@@ -277,6 +362,22 @@ static void set_message(struct message *m, uint8_t shape, size_t i)
 	};
 }
 
+static void set_security(struct run *r, unsigned how)
+{
+	static const enum smtp_tls tls[] = { SMTP_TLS_NONE, SMTP_TLS_MAY,
+					     SMTP_TLS_REQUIRED, SMTP_TLS_MAY };
+
+	r->config.tls = tls[how];
+	r->config.trace = trace;
+	r->config.trace_context = r;
+	r->auth = (struct smtp_auth){ .context = r,
+				      .begin = auth_begin,
+				      .step = auth_step,
+				      .done = auth_done };
+	if (how >= 2)
+		r->config.auth = &r->auth;
+}
+
 static void begin(struct run *r, const uint8_t *head)
 {
 	static const int64_t times[] = { 1000, INT64_MAX, INT64_MIN, 0 };
@@ -292,6 +393,7 @@ static void begin(struct run *r, const uint8_t *head)
 		.wall_time = wall_time,
 		.wall_time_context = r,
 	};
+	set_security(r, head[2] >> 6);
 	r->is_long = (flags & 32) != 0;
 	r->is_slow = (head[2] & 32) != 0;
 	r->now = times[flags >> 6];
@@ -300,12 +402,13 @@ static void begin(struct run *r, const uint8_t *head)
 	for (size_t i = 0; i < MESSAGES; i++) {
 		r->messages[i].t.arena = r->arena;
 		set_message(&r->messages[i], head[3 + i], i);
+		r->messages[i].t.needs_requiretls = i > 0 && head[2] >> 6 == i;
 		add(r, &r->messages[i]);
 	}
 }
 
-/* Flags, what is ignored and slow (2), a shape for each message, size of
- * pieces. */
+/* Flags, what is ignored, slow and secure (2), a shape for each message, size
+ * of pieces. */
 enum { HEAD = 7, BY_LINE = 0 };
 
 FUZZ(data, size)

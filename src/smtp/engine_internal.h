@@ -9,6 +9,7 @@
 #define SMTP_ENGINE_INTERNAL_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 #include "smtp/engine.h"
 
@@ -18,6 +19,9 @@ enum command_kind {
 	CMD_GREETING, /* not sent: stands for the reply to connecting */
 	CMD_EHLO,
 	CMD_HELO,
+	CMD_STARTTLS,
+	CMD_AUTH,
+	CMD_RESPONSE, /* to a challenge of AUTH */
 	CMD_MAIL,
 	CMD_RCPT,
 	CMD_DATA,
@@ -95,11 +99,35 @@ enum engine_state {
 	ENGINE_CLOSED
 };
 
+/*
+ * AUTH, as far as it came. What is said lies in `line` until it is put into
+ * the output.
+ */
+struct engine_auth {
+	struct str offered; /* mechanisms, as struct smtp_auth has them */
+	const char *mechanism;
+	unsigned tries; /* begun */
+	struct str line;
+	const char *shown;   /* the line, as it may be shown */
+	struct str held;     /* an initial response too long for AUTH's line */
+	bool is_held;	     /* it may be empty */
+	bool is_cancelled;   /* we said "*", */
+	struct err why;	     /* because of this */
+	bool is_done;	     /* the server took us */
+	bool is_in_output;   /* the output holds something secret */
+	struct str readable; /* what may be shown of a reply */
+};
+
 struct smtp_engine {
 	struct smtp_config config;
 	struct arena *arena;
 	enum engine_state state;
 	struct caps caps;
+	bool is_tls;	   /* TLS is up */
+	bool is_restarted; /* by STARTTLS */
+	bool is_at_tls;	   /* 220 came: the handshake is due */
+	bool is_tls_told;  /* by SMTP_EVENT_STARTTLS */
+	struct engine_auth auth;
 	struct reply_parser parser;
 	struct command_list to_send, waiting, spare;
 	struct progress_list queued, active;
@@ -154,6 +182,8 @@ void engine_push_first(struct smtp_engine *e, enum command_kind kind,
 		       struct smtp_transaction *t);
 void engine_drop_unsent(struct smtp_engine *e, struct smtp_transaction *t);
 void engine_trace_partial(const struct smtp_engine *e);
+void engine_trace(const struct smtp_engine *e, const struct command *c,
+		  struct slice text, const struct reply *reply, char direction);
 
 /* Traces that the session (t is NULL) or a transaction of it is lost. */
 void engine_trace_loss(const struct smtp_engine *e,
@@ -167,6 +197,46 @@ void engine_end_rcpt(struct smtp_engine *e, struct smtp_transaction *t,
 
 /* Tells that a transaction is over once nothing of it is on its way. */
 void engine_finish(struct smtp_engine *e, struct smtp_transaction *t);
+
+/* engine_open.c */
+void engine_print_hello(struct smtp_engine *e, struct command *c);
+void engine_on_greeting(struct smtp_engine *e, struct command *c,
+			const struct reply *r);
+void engine_on_ehlo(struct smtp_engine *e, struct command *c,
+		    const struct reply *r);
+void engine_on_helo(struct smtp_engine *e, struct command *c,
+		    const struct reply *r);
+void engine_on_starttls(struct smtp_engine *e, struct command *c,
+			const struct reply *r);
+
+/* The session is open, if it was not ended meanwhile. */
+void engine_become_ready(struct smtp_engine *e);
+
+/* Bytes came in clear where the handshake is due. */
+void engine_lose_injected(struct smtp_engine *e, struct slice bytes);
+
+/* engine_auth.c */
+
+/* EHLO or HELO was answered, and TLS is as it must be: AUTH, or ready. */
+void engine_auth_begin(struct smtp_engine *e);
+void engine_print_auth(struct smtp_engine *e, struct command *c);
+void engine_on_auth(struct smtp_engine *e, struct command *c,
+		    const struct reply *r);
+
+/*
+ * A reply as it may be shown: *r itself, or, within AUTH, a copy without what
+ * is secret. Borrowed until the next call.
+ */
+struct reply engine_auth_readable(struct smtp_engine *e,
+				  const struct command *c,
+				  const struct reply *r);
+
+/* Is it AUTH that a reply is awaited to? */
+bool engine_is_in_auth(const struct smtp_engine *e);
+
+/* Everything in the output is sent: forget what of it was secret. */
+void engine_auth_sent(struct smtp_engine *e);
+void engine_auth_done(struct smtp_engine *e);
 
 /* engine_output.c */
 extern const char engine_why_full[]; /* of "mail-limit" */
@@ -232,6 +302,11 @@ void engine_part(struct smtp_engine *e, const char *reason, const char *why);
  */
 void engine_end_refused(struct smtp_engine *e, struct smtp_transaction *t,
 			bool is_taken);
+
+/*
+ * The session cannot be opened. By a reply, whose meaning is given by the
+ * phase, unless there is a reason of ours; or by losing the connection.
+ */
 void engine_fail_open(struct smtp_engine *e, enum smtp_phase phase,
 		      const struct reply *reply, const char *reason,
 		      const char *why);

@@ -15,6 +15,8 @@
  *  - an outcome is unknown only if the server hung up, went deaf or said what
  *    means nothing, or for that one cause: never by the client's own act;
  *  - the next hop is said to report success only if it was asked to;
+ *  - no MAIL is said before TLS and AUTH are as they were asked for, and
+ *    nothing that was offered in clear counts inside TLS;
  *  - nothing goes round in circles.
  *
  *	ZPOST_ROUNDS=200000	more servers than the standard ones
@@ -45,6 +47,8 @@ struct seen {
 	unsigned astray; /* recipients held under another's sender */
 	unsigned saved;	 /* messages accepted by a server out of step */
 	unsigned behind; /* messages that came back from behind a 421 */
+	unsigned secure; /* messages taken inside TLS, authenticated */
+	unsigned injected;
 };
 
 struct play {
@@ -53,6 +57,7 @@ struct play {
 	struct server server;
 	struct want wants[MESSAGES];
 	struct smtp_engine *engine;
+	struct smtp_auth auth;
 	struct message messages[MESSAGES];
 	int64_t now;
 	bool is_ready, is_closed, is_quit;
@@ -68,6 +73,49 @@ static int64_t wall_time(void *context)
 	return p->now;
 }
 
+/* ---- AUTH ---------------------------------------------------------------- */
+
+static enum smtp_auth_choice auth_begin(void *context, struct slice offered,
+					bool is_tls,
+					struct smtp_auth_start *ret,
+					struct err *why)
+{
+	struct play *p = context;
+
+	assert_int_equal(is_tls, p->server.is_in_tls);
+	if (slice_find_text(offered, SLICE("ONE")) == offered.len) {
+		err_set(why, 0, "none in common");
+		return SMTP_AUTH_FAIL;
+	}
+	ret->mechanism = "ONE";
+	ret->has_initial = one_in(2);
+	if (ret->has_initial)
+		str_adds(&ret->initial, "initial");
+	return SMTP_AUTH_USE;
+}
+
+static bool auth_step(void *context, struct slice challenge,
+		      struct str *ret_response, struct err *why)
+{
+	(void)context;
+	if (one_in(20)) {
+		err_set(why, 0, "no answer to that");
+		return false;
+	}
+	str_add(ret_response, challenge);
+	return true;
+}
+
+static enum smtp_auth_end auth_done(void *context, const struct reply *reply,
+				    struct err *why)
+{
+	(void)context;
+	(void)why;
+	if (reply->code >= 400)
+		return one_in(2) ? SMTP_AUTH_OTHER : SMTP_AUTH_FAILED;
+	return SMTP_AUTH_DONE;
+}
+
 /* ---- the caller ---------------------------------------------------------- */
 
 /* Can it be sent to this server, as it is known by now? */
@@ -76,6 +124,7 @@ static bool is_possible(const struct play *p, const struct want *w)
 	const struct caps *caps = smtp_caps(p->engine);
 
 	return (!w->needs_utf8 || caps->smtputf8) &&
+	       (!w->needs_tls || caps->requiretls) &&
 	       (!w->is_by_return || caps->deliverby);
 }
 
@@ -98,6 +147,7 @@ static void build(struct play *p, struct message *m)
 				 w->needs_utf8 ? "\xc3\xb6" : "");
 	t->size = chance(3) * 1000;
 	t->needs_smtputf8 = w->needs_utf8;
+	t->needs_requiretls = w->needs_tls;
 	/* Where it cannot be said it is converted. */
 	t->is_8bit = w->has_8bit && smtp_caps(p->engine)->eightbitmime;
 	t->envid = one_in(2) ? SLICE("E1") : SLICE("");
@@ -152,6 +202,19 @@ static void check_extensions(const struct play *p, const struct smtp_event *ev)
 	assert_int_equal(caps_set(smtp_caps(p->engine)) & ev->extensions, 0);
 }
 
+/* What is on its way in clear now ruins the handshake. */
+static void shake_hands(struct play *p)
+{
+	assert_int_equal(smtp_wants(p->engine), SMTP_WANTS_TLS);
+	assert_true(p->server.is_at_handshake);
+	if (p->server.out.len > 0) {
+		smtp_lost(p->engine, "tls-handshake", "no TLS record");
+		return;
+	}
+	server_secure(&p->server);
+	smtp_tls_started(p->engine);
+}
+
 static void on_event(struct play *p, const struct smtp_event *ev)
 {
 	struct message *m =
@@ -163,6 +226,8 @@ static void on_event(struct play *p, const struct smtp_event *ev)
 		if (strcmp(ev->diag->reason, "outcome-unknown") == 0)
 			assert_true(p->may_be_unknown);
 		assert_null(m->diags[m->which[ev->rcpt]]);
+		p->seen->secure += p->server.is_in_tls && p->server.has_auth &&
+				   fate_is_success(ev->diag->fate);
 		p->seen->saved += smtp_is_out_of_step(p->engine) &&
 				  fate_is_success(ev->diag->fate);
 		if (!goes_again(ev->diag) &&
@@ -188,7 +253,13 @@ static void on_event(struct play *p, const struct smtp_event *ev)
 	case SMTP_EVENT_READY:
 		p->is_ready = true;
 		break;
+	case SMTP_EVENT_STARTTLS:
+		shake_hands(p);
+		break;
 	case SMTP_EVENT_FAILED:
+		assert_false(p->is_ready);
+		p->seen->injected +=
+		    strcmp(ev->diag->reason, "starttls-injection") == 0;
 		break;
 	case SMTP_EVENT_CLOSED:
 		p->is_closed = true;
@@ -332,7 +403,16 @@ static void begin(struct play *p)
 	p->pace = one_in(2) ? 2 : 20;
 	p->server.is_lmtp = config.is_lmtp = one_in(3);
 	if (one_in(4))
-		config.ignored = 1u << chance(13) | 1u << chance(13);
+		config.ignored = 1u << chance(14) | 1u << chance(14);
+	if (one_in(3))
+		config.tls = one_in(2) ? SMTP_TLS_MAY : SMTP_TLS_REQUIRED;
+	p->server.wants_tls = config.tls == SMTP_TLS_REQUIRED;
+	p->server.wants_auth = one_in(6);
+	p->auth = (struct smtp_auth){ .context = p,
+				      .begin = auth_begin,
+				      .step = auth_step,
+				      .done = auth_done };
+	config.auth = p->server.wants_auth ? &p->auth : NULL;
 	server_begin(&p->server, config.ignored, p->wants);
 	p->arena = arena_new();
 	p->engine = smtp_new(&config);
@@ -341,6 +421,7 @@ static void begin(struct play *p)
 
 		w->has_8bit = one_in(3);
 		w->needs_utf8 = one_in(6);
+		w->needs_tls = one_in(8);
 		w->has_by = one_in(4);
 		w->is_by_return = w->has_by && one_in(2);
 		w->has_notify = one_in(2);
@@ -409,10 +490,13 @@ static void test_what_is_reported_is_what_the_server_holds(void **state)
 		arena_free(p->arena);
 		free(p);
 	}
-	print_message("astray %u, saved %u, behind 421 %u\n", seen.astray,
-		      seen.saved, seen.behind);
+	print_message("astray %u, saved %u, behind 421 %u, secure %u, "
+		      "injected %u\n",
+		      seen.astray, seen.saved, seen.behind, seen.secure,
+		      seen.injected);
 	assert_true(seen.astray > RARE && seen.saved > RARE &&
-		    seen.behind > RARE);
+		    seen.behind > RARE && seen.secure > RARE &&
+		    seen.injected > RARE);
 }
 
 int main(void)

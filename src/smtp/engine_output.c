@@ -215,6 +215,8 @@ void smtp_sent(struct smtp_engine *e, size_t n)
 		str_shift(&e->out, e->out_taken);
 		e->out_taken = 0;
 	}
+	if (e->out.len == 0)
+		engine_auth_sent(e);
 	if (e->out.len == 0 && e->is_quit_sent)
 		engine_close(e);
 }

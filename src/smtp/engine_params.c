@@ -66,7 +66,10 @@ void engine_print_mail(struct smtp_engine *e, struct command *c)
 	str_adds(&line, "MAIL FROM:<");
 	str_add(&line, t->sender);
 	str_addc(&line, '>');
-	if (e->caps.eightbitmime && t->is_8bit) {
+	if (t->is_binary) {
+		str_adds(&line, " BODY=BINARYMIME");
+		p->mail_params |= SMTP_EXT_BINARYMIME;
+	} else if (e->caps.eightbitmime && t->is_8bit) {
 		str_adds(&line, " BODY=8BITMIME");
 		p->mail_params |= SMTP_EXT_8BITMIME;
 	}
@@ -78,6 +81,10 @@ void engine_print_mail(struct smtp_engine *e, struct command *c)
 	if (t->needs_smtputf8) {
 		str_adds(&line, " SMTPUTF8");
 		p->mail_params |= SMTP_EXT_SMTPUTF8;
+	}
+	if (t->needs_requiretls) {
+		str_adds(&line, " REQUIRETLS");
+		p->mail_params |= SMTP_EXT_REQUIRETLS;
 	}
 	if (e->caps.dsn && t->envid.len + t->ret.len > 0) {
 		add_param(&line, " ENVID=", t->envid);
@@ -120,6 +127,8 @@ unsigned engine_relies_on(const struct smtp_engine *e,
 
 	if (t->needs_smtputf8)
 		set |= SMTP_EXT_SMTPUTF8;
+	if (t->needs_requiretls)
+		set |= SMTP_EXT_REQUIRETLS;
 	/*
 	 * Content was made for this server, as it was known then; and so was
 	 * what the sender will be told of a deadline.
@@ -128,6 +137,8 @@ unsigned engine_relies_on(const struct smtp_engine *e,
 		set |= SMTP_EXT_DELIVERBY;
 	if (t->is_8bit && e->caps.eightbitmime)
 		set |= SMTP_EXT_8BITMIME;
+	if (t->is_binary)
+		set |= SMTP_EXT_BINARYMIME;
 	return set;
 }
 
@@ -158,10 +169,12 @@ bool engine_is_unfit(struct smtp_engine *e, struct smtp_transaction *t)
 
 /* clang-format off */
 static const struct keyword params_words[] = {
-	{ "BODY", SMTP_EXT_8BITMIME },
+	{ "BODY", SMTP_EXT_8BITMIME | SMTP_EXT_BINARYMIME },
+	{ "BINARYMIME", SMTP_EXT_BINARYMIME },
 	{ "8BITMIME", SMTP_EXT_8BITMIME },
 	{ "SIZE", SMTP_EXT_SIZE },
 	{ "SMTPUTF8", SMTP_EXT_SMTPUTF8 },
+	{ "REQUIRETLS", SMTP_EXT_REQUIRETLS },
 	{ "ENVID", SMTP_EXT_DSN },
 	{ "RET", SMTP_EXT_DSN },
 	{ "NOTIFY", SMTP_EXT_DSN },

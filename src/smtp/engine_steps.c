@@ -4,7 +4,8 @@
  * One row per command in engine_steps[]; one small handler per reply. Which
  * commands may be followed by others in one group is RFC 2920 3.1: EHLO,
  * HELO, DATA and QUIT must be the last, the content and its dot may lead the
- * next group.
+ * next group. STARTTLS and AUTH stand alone. Those of the opening have files of
+ * their own: engine_open.c, engine_auth.c.
  */
 #include "smtp/engine_internal.h"
 
@@ -13,18 +14,6 @@
 static void print_verb(struct smtp_engine *e, struct command *c)
 {
 	engine_put_line(e, c, slice_of(engine_steps[c->kind].verb));
-}
-
-static void print_hello(struct smtp_engine *e, struct command *c)
-{
-	bool is_lhlo = c->kind == CMD_EHLO && e->config.is_lmtp;
-	struct str line = STR_INIT;
-
-	str_adds(&line, is_lhlo ? "LHLO" : engine_steps[c->kind].verb);
-	str_addc(&line, ' ');
-	str_add(&line, e->config.helo_name);
-	engine_put_line(e, c, str_slice(&line));
-	str_done(&line);
 }
 
 static void print_data(struct smtp_engine *e, struct command *c)
@@ -37,66 +26,6 @@ static void print_quit(struct smtp_engine *e, struct command *c)
 {
 	print_verb(e, c);
 	e->is_quit_sent = true;
-}
-
-/* ---- opening the session ---------------------------------------------- */
-
-static bool says_esmtp(struct slice text)
-{
-	for (size_t i = 0; i + 5 <= text.len; i++)
-		if (slice_starts_nocase(slice_from(text, i), SLICE("ESMTP")))
-			return true;
-	return false;
-}
-
-static void on_greeting(struct smtp_engine *e, struct command *c,
-			const struct reply *r)
-{
-	bool use_ehlo = !e->config.no_esmtp;
-
-	(void)c;
-	if (!outcome_is_yes(SMTP_PHASE_GREETING, r->code)) {
-		engine_fail_open(e, SMTP_PHASE_GREETING, r, NULL, NULL);
-		return;
-	}
-	if (e->config.esmtp_only_if_greeted && !says_esmtp(r->text))
-		use_ehlo = false;
-	if (e->config.is_lmtp)
-		use_ehlo = true;
-	engine_push(e, use_ehlo ? CMD_EHLO : CMD_HELO, NULL);
-}
-
-static void become_ready(struct smtp_engine *e)
-{
-	if (e->state == ENGINE_OPENING) /* not if QUIT is to come */
-		e->state = ENGINE_READY;
-	engine_tell(e, (struct smtp_event){ .kind = SMTP_EVENT_READY });
-}
-
-static void on_ehlo(struct smtp_engine *e, struct command *c,
-		    const struct reply *r)
-{
-	(void)c;
-	if (outcome_is_yes(SMTP_PHASE_HELLO, r->code)) {
-		caps_parse(r->text, &e->caps);
-		caps_mask(&e->caps, e->config.ignored);
-		become_ready(e);
-	} else if (r->code >= 500 && r->code <= 599 && !e->config.is_lmtp &&
-		   r->code != 521) {
-		engine_push(e, CMD_HELO, NULL);
-	} else {
-		engine_fail_open(e, SMTP_PHASE_HELLO, r, NULL, NULL);
-	}
-}
-
-static void on_helo(struct smtp_engine *e, struct command *c,
-		    const struct reply *r)
-{
-	(void)c;
-	if (outcome_is_yes(SMTP_PHASE_HELLO, r->code))
-		become_ready(e);
-	else
-		engine_fail_open(e, SMTP_PHASE_HELLO, r, NULL, NULL);
 }
 
 /* ---- the transaction --------------------------------------------------- */
@@ -497,11 +426,18 @@ static void on_quit(struct smtp_engine *e, struct command *c,
 /* clang-format off */
 const struct step engine_steps[] = {
 	[CMD_GREETING] = { "", false, SMTP_WAIT_COMMAND, SMTP_PHASE_GREETING,
-			   print_verb, on_greeting },
+			   print_verb, engine_on_greeting },
 	[CMD_EHLO] = { "EHLO", false, SMTP_WAIT_COMMAND, SMTP_PHASE_HELLO,
-		       print_hello, on_ehlo },
+		       engine_print_hello, engine_on_ehlo },
 	[CMD_HELO] = { "HELO", false, SMTP_WAIT_COMMAND, SMTP_PHASE_HELLO,
-		       print_hello, on_helo },
+		       engine_print_hello, engine_on_helo },
+	[CMD_STARTTLS] = { "STARTTLS", false, SMTP_WAIT_COMMAND,
+			   SMTP_PHASE_STARTTLS, print_verb,
+			   engine_on_starttls },
+	[CMD_AUTH] = { "AUTH", false, SMTP_WAIT_COMMAND, SMTP_PHASE_AUTH,
+		       engine_print_auth, engine_on_auth },
+	[CMD_RESPONSE] = { "", false, SMTP_WAIT_COMMAND, SMTP_PHASE_AUTH,
+			   engine_print_auth, engine_on_auth },
 	[CMD_MAIL] = { "MAIL", true, SMTP_WAIT_COMMAND, SMTP_PHASE_MAIL,
 		       engine_print_mail, on_mail },
 	[CMD_RCPT] = { "RCPT", true, SMTP_WAIT_COMMAND, SMTP_PHASE_RCPT,

@@ -77,8 +77,9 @@ struct play {
 	unsigned line;
 };
 
-static const char *const phases[] = { "connect", "greeting", "hello", "mail",
-				      "rcpt",	 "data",     "end" };
+static const char *const phases[] = { "connect",  "greeting", "hello",
+				      "starttls", "auth",     "mail",
+				      "rcpt",	  "data",     "end" };
 static const char *const fates[] = { "delivered", "relayed",  "failed",
 				     "deferred",  "deferall", "retryat",
 				     "deferback" };
@@ -138,6 +139,7 @@ static void take_events(struct play *p)
 		case SMTP_EVENT_CLOSED:
 			p->is_closed = true;
 			break;
+		case SMTP_EVENT_STARTTLS:
 		case SMTP_EVENT_READY:
 			break;
 		}

@@ -74,13 +74,20 @@ struct slice engine_hello_transcript(const struct smtp_engine *e,
 				     enum smtp_phase phase, struct slice reply)
 {
 	const struct command *c = TAILQ_FIRST(&e->waiting);
-	bool is_helo = c != NULL && c->kind == CMD_HELO;
 	struct str out = STR_INIT;
+	struct slice said = SLICE("EHLO");
 
-	add_said(&out, phase == SMTP_PHASE_GREETING ? SLICE("(connecting)")
-		       : e->config.is_lmtp	    ? SLICE("LHLO")
-		       : is_helo		    ? SLICE("HELO")
-						    : SLICE("EHLO"));
+	if (phase == SMTP_PHASE_GREETING)
+		said = SLICE("(connecting)");
+	else if (phase == SMTP_PHASE_AUTH)
+		said = SLICE("AUTH");
+	else if (phase == SMTP_PHASE_STARTTLS)
+		said = SLICE("STARTTLS");
+	else if (e->config.is_lmtp)
+		said = SLICE("LHLO");
+	else if (c != NULL && c->kind == CMD_HELO)
+		said = SLICE("HELO");
+	add_said(&out, said);
 	add_heard(&out, reply);
 	return keep(&out, e->arena);
 }

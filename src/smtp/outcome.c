@@ -16,6 +16,8 @@
 enum {
 	ANY = AT(END_ALL) * 2 - 1,
 	HOST = AT(GREETING) | AT(HELLO),
+	TLS = AT(STARTTLS),
+	ACCOUNT = AT(AUTH),
 	SENDER = AT(MAIL),
 	RCPT = AT(RCPT),
 	MAILBOX = AT(RCPT) | AT(END),
@@ -42,6 +44,14 @@ struct row {
  */
 /* clang-format off */
 static const struct row outcome_rows[] = {
+	{ 432, ACCOUNT, false, false, "4.7.12" },
+	{ 454, TLS,     false, false, "4.7.5 (TLS not available)" },
+	{ 454, ACCOUNT, false, false, "4.7.0" },
+	{ 500, ACCOUNT, true,  false, "5.5.6" },
+	{ 530, ACCOUNT, true,  false, "5.7.0" },
+	{ 534, ACCOUNT, true,  false, "5.7.9" },
+	{ 535, ACCOUNT, true,  false, "5.7.8" },
+	{ 538, ACCOUNT, true,  false, "5.7.11" },
 	{ 421, ANY,     false, false, "4.3.2" },
 	{ 450, HOST,    false, false, NO_SERVICE },
 	{ 450, MAILBOX, false, false, "4.2.0" },
@@ -114,7 +124,7 @@ static bool rcpt_552_is_permanent(const struct reply *r, bool enhanced_offered)
 static enum fate refusal_fate(enum smtp_phase phase, const struct row *row,
 			      const struct reply *r, bool enhanced_offered)
 {
-	if (phase == SMTP_PHASE_GREETING || phase == SMTP_PHASE_HELLO)
+	if (phase < SMTP_PHASE_MAIL)
 		return FATE_DEFERRED_ALL;
 	if (phase == SMTP_PHASE_RCPT && r->code == 552 &&
 	    !rcpt_552_is_permanent(r, enhanced_offered))
@@ -131,6 +141,10 @@ static const char *refusal_reason(enum smtp_phase phase)
 		return "greeting-refused";
 	case SMTP_PHASE_HELLO:
 		return "hello-refused";
+	case SMTP_PHASE_STARTTLS:
+		return "starttls-refused";
+	case SMTP_PHASE_AUTH:
+		return "auth-failed";
 	case SMTP_PHASE_MAIL:
 		return "mail-refused";
 	case SMTP_PHASE_RCPT:

@@ -14,6 +14,8 @@ enum smtp_phase {
 	SMTP_PHASE_CONNECT,  /* not connected yet */
 	SMTP_PHASE_GREETING, /* the reply to connecting */
 	SMTP_PHASE_HELLO,    /* EHLO, LHLO, HELO */
+	SMTP_PHASE_STARTTLS, /* STARTTLS and the handshake behind it */
+	SMTP_PHASE_AUTH,     /* AUTH, and each response to a challenge */
 	SMTP_PHASE_MAIL,
 	SMTP_PHASE_RCPT,
 	SMTP_PHASE_DATA,
@@ -35,9 +37,10 @@ enum smtp_phase {
  * Rules that differ from a plain reading of the class digit: a 4xx to the end
  * of data is FATE_DEFERRED_BACK; 503 and every code outside 200..599 is
  * temporary; 552 to RCPT is temporary unless its enhanced code is 5.2.x or
- * 5.3.x; 1xx is never success; 3xx only to DATA. A greeting or hello that is
- * refused concerns the host: FATE_DEFERRED_ALL. The reason of a mail that is
- * put off by greylisting (below) is "greylisted".
+ * 5.3.x; 1xx is never success; 3xx only to DATA, never to AUTH, where 334 is no
+ * end. A greeting, hello, STARTTLS or AUTH that is refused concerns
+ * the host: FATE_DEFERRED_ALL. The reason of a mail that is put off by
+ * greylisting (below) is "greylisted".
  */
 bool outcome_of_reply(enum smtp_phase phase, const struct reply *reply,
 		      bool enhanced_offered, struct arena *a, struct diag *d);

@@ -117,14 +117,16 @@ enum parse reply_feed(struct reply_parser *p, struct slice *in,
 	if (p->is_done)
 		restart(p);
 	while (in->len > 0) {
+		unsigned most =
+		    p->may_challenge ? REPLY_CHALLENGE_MAX : REPLY_LINE_MAX;
 		size_t at = slice_find(*in, '\n');
 		bool is_whole = at < in->len;
 		struct slice line = slice_head(*in, at);
 		enum parse verdict;
 
-		if (p->line.len + line.len > REPLY_LINE_MAX) {
+		if (p->line.len + line.len > most) {
 			err_set(err, 0, "endless reply line: over %u bytes",
-				(unsigned)REPLY_LINE_MAX);
+				most);
 			return PARSE_BAD;
 		}
 		*in = slice_from(*in, is_whole ? at + 1 : at);

@@ -3,8 +3,9 @@
  *
  * Feed bytes; get whole replies. What a reply borrows lives until the next
  * reply_feed(). Every line of a reply must carry the same code. A line over
- * REPLY_LINE_MAX, more than REPLY_LINES_MAX lines or REPLY_MAX bytes in all
- * are errors, so that an endless reply costs bounded memory.
+ * REPLY_LINE_MAX (where a challenge may come REPLY_CHALLENGE_MAX), more than
+ * REPLY_LINES_MAX lines or REPLY_MAX bytes in all are errors, so that an
+ * endless reply costs bounded memory.
  */
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H
@@ -16,6 +17,8 @@
 
 enum {
 	REPLY_LINE_MAX = 4096, /* RFC 5321 4.5.3.1.5 says 512 */
+	/* A challenge of AUTH: 12288 of base64 (RFC 4954 4), and "334 " */
+	REPLY_CHALLENGE_MAX = 12300,
 	REPLY_LINES_MAX = 200,
 	REPLY_MAX = 64 * 1024
 };
@@ -32,7 +35,8 @@ struct reply_parser {
 	struct str text; /* the lines of this reply so far */
 	struct str line; /* a line whose end has not come yet */
 	unsigned code, n_lines;
-	bool is_done; /* text was handed out; the next feed starts anew */
+	bool is_done;	    /* text was handed out; the next feed starts anew */
+	bool may_challenge; /* lines up to REPLY_CHALLENGE_MAX are taken */
 };
 
 /* Frees what the parser holds and makes it fresh. */

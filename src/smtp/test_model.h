@@ -8,6 +8,9 @@
  * refused, or after a RSET that they refused. A client that breaks a rule of
  * SMTP fails the test on the spot.
  *
+ * With STARTTLS it becomes another server, as chance will have it; some say
+ * something in clear behind their 220. With AUTH some ask once more, or often.
+ *
  * Senders are "m<message>@x", recipients "r<message>.<number>@y", and content
  * begins with "M<message>" and '8' or '7' for its bytes.
  */
@@ -26,6 +29,7 @@ enum { MESSAGES = 5, RCPTS_MAX = 4 };
 /* What a message needs; the server sees to it that it gets it. */
 struct want {
 	bool has_8bit, needs_utf8, has_by, is_by_return, has_notify;
+	bool needs_tls; /* REQUIRETLS */
 };
 
 struct server {
@@ -43,9 +47,12 @@ struct server {
 	unsigned allowed;	/* what the client may use of them */
 	unsigned trouble;	/* per thousand commands */
 	unsigned mailmax;	/* 0: none */
+	bool wants_tls, wants_auth; /* the client does: no MAIL without */
+	unsigned ignored;	    /* by the client */
 	const struct want *wants;
 	/* where it is */
 	struct str in, out;
+	bool is_at_handshake, is_in_tls, is_in_auth, has_auth;
 	bool is_gone, is_deaf, is_last_of_group;
 	bool is_confused; /* reads content as commands */
 	bool is_astray;	  /* in a transaction that a refused RSET left */
@@ -177,6 +184,9 @@ static bool is_declared(const struct server *s)
 		return false;
 	if (w->needs_utf8 && (s->mail_params & SMTP_EXT_SMTPUTF8) == 0)
 		return false;
+	if (w->needs_tls &&
+	    (!s->is_in_tls || (s->mail_params & SMTP_EXT_REQUIRETLS) == 0))
+		return false;
 	return !w->is_by_return || (s->mail_params & SMTP_EXT_DELIVERBY) != 0;
 }
 
@@ -285,6 +295,8 @@ static unsigned params_of(const struct server *s, struct slice line)
 			set |= SMTP_EXT_SIZE;
 		else if (slice_eq(name, SLICE("SMTPUTF8")))
 			set |= SMTP_EXT_SMTPUTF8;
+		else if (slice_eq(name, SLICE("REQUIRETLS")))
+			set |= SMTP_EXT_REQUIRETLS;
 		else if (slice_eq(name, SLICE("BY")))
 			set |= SMTP_EXT_DELIVERBY;
 		else
@@ -327,6 +339,8 @@ static void on_mail(struct server *s, struct slice line)
 	unsigned params = params_of(s, line);
 	int sender = number_behind(line, "<m");
 
+	if ((s->wants_tls && !s->is_in_tls) || (s->wants_auth && !s->has_auth))
+		fail_msg("MAIL before the session was as it must be");
 	s->mails_seen[sender]++;
 	if (++s->n_mails > s->mailmax && s->mailmax > 0)
 		fail_msg("more MAIL than MAILMAX allows");
@@ -445,11 +459,43 @@ static void on_hello(struct server *s)
 		str_addf(&s->out, "250-%.*s", SLICE_ARG(word));
 		if (slice_eq(word, SLICE("LIMITS")))
 			str_addf(&s->out, " MAILMAX=%u RCPTMAX=9", s->mailmax);
+		if (slice_eq(word, SLICE("AUTH")))
+			str_adds(&s->out, one_in(4) ? " OTHER" : " SAME ONE");
 		str_adds(&s->out, "\r\n");
 	}
 	str_adds(&s->out, "250 HELP\r\n");
 	str_done(&words);
 	s->is_last_of_group = true;
+}
+
+/* ---- STARTTLS and AUTH --------------------------------------------------- */
+
+static void on_starttls(struct server *s)
+{
+	if ((s->allowed & SMTP_EXT_STARTTLS) == 0 || s->is_in_tls)
+		fail_msg("STARTTLS that was not offered");
+	s->is_last_of_group = true;
+	s->is_at_handshake = answer(s, decide(s), "220 go");
+	if (s->is_at_handshake && one_in(10))
+		say(s, "250 injected");
+}
+
+/* The line "AUTH ...", or a response. */
+static void on_auth(struct server *s, struct slice line)
+{
+	if ((s->allowed & SMTP_EXT_AUTH) == 0 || s->has_auth)
+		fail_msg("AUTH that was not offered");
+	s->is_last_of_group = true;
+	if (slice_eq(line, SLICE("*"))) {
+		say(s, "501 cancelled");
+		s->is_in_auth = false;
+	} else if (one_in(2)) {
+		s->is_in_auth = true;
+		say(s, one_in(20) ? "334 nonsense" : "334 b25lIG1vcmU=");
+	} else {
+		s->is_in_auth = false;
+		s->has_auth = answer(s, decide(s), "235 ok");
+	}
 }
 
 static void on_line(struct server *s, struct slice line)
@@ -468,8 +514,12 @@ static void on_line(struct server *s, struct slice line)
 		fail_msg("said too early: %.*s", SLICE_ARG(line));
 	s->is_last_of_group = false;
 	s->n_lines++;
-	if (slice_starts(line, SLICE("EHLO")) ||
-	    slice_starts(line, SLICE("LHLO"))) {
+	if (s->is_in_auth || slice_starts(line, SLICE("AUTH "))) {
+		on_auth(s, line);
+	} else if (slice_eq(line, SLICE("STARTTLS"))) {
+		on_starttls(s);
+	} else if (slice_starts(line, SLICE("EHLO")) ||
+		   slice_starts(line, SLICE("LHLO"))) {
 		on_hello(s);
 	} else if (slice_starts(line, SLICE("MAIL FROM:<"))) {
 		on_mail(s, line);
@@ -510,6 +560,8 @@ static void server_read(struct server *s)
 		}
 		if (at == in.len)
 			return;
+		if (s->is_at_handshake)
+			fail_msg("said into the handshake");
 		on_line(s, slice_head(in, at));
 		str_shift(&s->in, at + 2);
 		s->is_deaf = s->drops_input && !s->is_in_data &&
@@ -518,16 +570,14 @@ static void server_read(struct server *s)
 	}
 }
 
-/* A server as chance will have it; wants is borrowed. */
-static void server_begin(struct server *s, unsigned ignored,
-			 const struct want *wants)
+/* What it offers, and what of that it means. */
+static void server_offer(struct server *s)
 {
-	s->wants = wants;
-	s->keeps_state = one_in(2);
-	s->merges_mail = one_in(4);
-	/* Nobody could help one that breaks two rules at once. */
-	s->keeps_at_rset = !s->merges_mail && one_in(2);
-	s->goes_on_alone = one_in(4);
+	unsigned ignored =
+	    s->ignored |
+	    (s->is_in_tls ? SMTP_EXT_STARTTLS : (unsigned)SMTP_EXT_REQUIRETLS);
+
+	s->hates = 0;
 	s->offers = chance(SMTP_EXT_ALL + 1);
 	if (!one_in(4))
 		s->offers |= SMTP_EXT_PIPELINING;
@@ -542,12 +592,35 @@ static void server_begin(struct server *s, unsigned ignored,
 	s->allowed = s->offers & ~ignored;
 	if ((ignored & SMTP_EXT_LIMITS) != 0)
 		s->mailmax = 0;
-	s->has_bdat = !one_in(6);
-	s->skips_unknown = one_in(2);
-	s->drops_input = one_in(15);
 	/* With BDAT nobody could help mail that is taken without a sender. */
 	s->takes_rcpt_alone =
 	    (s->allowed & SMTP_EXT_CHUNKING) == 0 && one_in(4);
+}
+
+/* The handshake is done: all that it said before is forgotten. */
+static void server_secure(struct server *s)
+{
+	s->is_at_handshake = false;
+	s->is_in_tls = true;
+	s->n_lines = 0;
+	server_offer(s);
+}
+
+/* A server as chance will have it; wants is borrowed. */
+static void server_begin(struct server *s, unsigned ignored,
+			 const struct want *wants)
+{
+	s->wants = wants;
+	s->ignored = ignored;
+	s->keeps_state = one_in(2);
+	s->merges_mail = one_in(4);
+	/* Nobody could help one that breaks two rules at once. */
+	s->keeps_at_rset = !s->merges_mail && one_in(2);
+	s->goes_on_alone = one_in(4);
+	server_offer(s);
+	s->has_bdat = !one_in(6);
+	s->skips_unknown = one_in(2);
+	s->drops_input = one_in(15);
 	s->trouble = one_in(3) ? 200 : one_in(2) ? 30 : 5;
 	s->chunk_left = SIZE_MAX;
 	str_adds(&s->out, "220 server ESMTP\r\n");

@@ -98,6 +98,36 @@ static inline bool wire_is_bdat(struct slice rest)
 		slice_eq(slice_from(rest, at), SLICE(" LAST")));
 }
 
+/* Letters of base64 and its padding, as far as their kind goes. */
+static inline bool wire_is_base64(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!ascii_is_alpha(text.p[i]) && !ascii_is_digit(text.p[i]) &&
+		    text.p[i] != '+' && text.p[i] != '/' && text.p[i] != '=')
+			return false;
+	return text.len % 4 == 0 && text.len <= 12288;
+}
+
+/* "AUTH" SP mechanism [ SP ( "=" / base64 ) ], within 512 with CRLF. */
+static inline bool wire_is_auth(struct slice line)
+{
+	struct slice words = slice_from(line, 5), word;
+
+	if (line.len > 510 || !slice_word(&words, &word) || word.len > 20)
+		return false;
+	if (words.len == 0)
+		return true;
+	words = slice_from(words, 1);
+	return slice_eq(words, SLICE("=")) ||
+	       (words.len > 0 && wire_is_base64(words));
+}
+
+/* Is a line a response to a challenge, or breaks the dialogue off? */
+static inline bool wire_is_response(struct slice line)
+{
+	return slice_eq(line, SLICE("*")) || wire_is_base64(line);
+}
+
 /* Is a line, without its CRLF, a whole command of ours? */
 static inline bool wire_is_command(struct slice line)
 {
@@ -113,7 +143,10 @@ static inline bool wire_is_command(struct slice line)
 	    slice_starts(line, SLICE("LHLO ")) ||
 	    slice_starts(line, SLICE("HELO ")))
 		return line.len > 5;
-	return slice_eq(line, SLICE("DATA")) || slice_eq(line, SLICE("RSET")) ||
+	if (slice_starts(line, SLICE("AUTH ")))
+		return wire_is_auth(line);
+	return slice_eq(line, SLICE("STARTTLS")) ||
+	       slice_eq(line, SLICE("DATA")) || slice_eq(line, SLICE("RSET")) ||
 	       slice_eq(line, SLICE("QUIT"));
 }
 

@@ -140,6 +140,30 @@ void attempt_dialogue_done(struct attempt_dialogue *d)
 	*d = (struct attempt_dialogue){ 0 };
 }
 
+/* ---- the plan -------------------------------------------------------------
+ */
+
+void attempt_set_plan(struct attempt *a, const struct passage *passage)
+{
+	const struct tree_plan *from = &passage->plan;
+	struct attempt_plan *p = &a->plan;
+	unsigned n = from->n_choices;
+
+	p->is_known = true;
+	p->reason = from->message.reason;
+	p->header_reason = from->message.header_reason;
+	p->decisive = from->decisive;
+	p->n_parts = n;
+	str_clear(&p->parts);
+	if (n > ATTEMPT_PARTS_MAX)
+		n = ATTEMPT_PARTS_MAX;
+	for (unsigned i = 0; i < n && passage_converts_body(passage); i++) {
+		if (i > 0)
+			str_addc(&p->parts, '\n');
+		tree_plan_print(&p->parts, passage->tree, from, i);
+	}
+}
+
 /* ---- recipients -----------------------------------------------------------
  */
 
@@ -166,6 +190,7 @@ void attempt_free(struct attempt *a)
 		return;
 	attempt_dialogue_done(&a->dialogue);
 	str_done(&a->lost_why);
+	str_done(&a->plan.parts);
 	free(a->rcpts);
 	free(a);
 }

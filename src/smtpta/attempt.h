@@ -13,6 +13,7 @@
 #define SMTPTA_ATTEMPT_H
 
 #include "agent/job.h"
+#include "mime/passage.h"
 #include "net/addr.h"
 #include "smtp/engine.h"
 
@@ -28,6 +29,7 @@ enum {
 	ATTEMPT_REPLY_MAX = 4096, /* bytes of one reply */
 	ATTEMPT_TEXT_MAX = 65536, /* of all the first commands and replies */
 	ATTEMPT_RCPTS_MAX = 200,  /* that succeeded; as many that did not */
+	ATTEMPT_PARTS_MAX = 32,	  /* of a message, in a plan */
 	ATTEMPT_WORDS_MAX = 1024, /* bytes of an address, an explanation */
 	ATTEMPT_LOST_WHY_MAX = 512
 };
@@ -63,6 +65,8 @@ struct attempt_try {
 	const char *reason; /* it failed; NULL: it was ready, or overtaken */
 	unsigned code;	    /* of a refusal; 0: none */
 	struct str why;	    /* for humans */
+	struct str security, tls;	 /* JSON values; empty: null */
+	struct str tls_lines;		 /* of the latter, for people */
 	struct attempt_dialogue opening; /* greeting, EHLO, HELO */
 };
 
@@ -73,6 +77,15 @@ struct attempt_rcpt {
 	const char *again;
 };
 
+/* What was planned for the content; see mime/passage.h. */
+struct attempt_plan {
+	bool is_known;
+	enum mime_reason reason, header_reason;
+	unsigned decisive; /* the part that gave the reason */
+	unsigned n_parts;  /* 0: the body was not looked into */
+	struct str parts;  /* the first of them, a line each, if any changes */
+};
+
 struct attempt {
 	TAILQ_ENTRY(attempt) link;
 	const void *key;       /* the transaction, or the job without one */
@@ -80,8 +93,9 @@ struct attempt {
 	int64_t wall_at;       /* Unix milliseconds of `at` */
 	int64_t at, ended_at;
 	bool has_transaction, has_connection, has_tries;
-	size_t n_before;  /* transactions begun before on the connection */
-	unsigned used;	  /* extensions: a set of enum smtp_ext */
+	size_t n_before; /* transactions begun before on the connection */
+	unsigned used;	 /* extensions: a set of enum smtp_ext */
+	struct attempt_plan plan;
 	uint64_t content; /* bytes of content put into the output */
 	struct attempt_dialogue dialogue;
 	struct attempt_rcpt *rcpts;
@@ -111,6 +125,9 @@ const struct attempt_line *attempt_line(const struct attempt_dialogue *d,
 /* Empties; keeps the memory. */
 void attempt_dialogue_clear(struct attempt_dialogue *d);
 void attempt_dialogue_done(struct attempt_dialogue *d);
+
+/* Keeps what is planned for the content. */
+void attempt_set_plan(struct attempt *a, const struct passage *passage);
 
 /* What became of one recipient (index into the job's); see attempt_rcpt. */
 void attempt_add_rcpt(struct attempt *a, size_t rcpt, const struct diag *d,

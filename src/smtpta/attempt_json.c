@@ -118,6 +118,15 @@ static void put_dialogue(struct json *j, const char *key,
 	json_close(j);
 }
 
+/* A value that was made by another printer; empty: null. */
+static void put_made(struct json *j, const char *key, const struct str *made)
+{
+	if (made->len == 0)
+		json_null(j, key);
+	else
+		json_raw(j, key, str_slice(made));
+}
+
 static void put_try(struct json *j, const struct attempt_try *t, int64_t from)
 {
 	json_object(j, NULL);
@@ -134,6 +143,8 @@ static void put_try(struct json *j, const struct attempt_try *t, int64_t from)
 		if (t->code != 0)
 			json_uint(j, "code", t->code);
 		put(j, "why", str_slice(&t->why));
+		put_made(j, "security", &t->security);
+		put_made(j, "tls", &t->tls);
 		if (t->has_local)
 			put_dialogue(j, "opening", &t->opening, from);
 	}
@@ -156,6 +167,7 @@ static void put_connection(struct json *j, const struct attempt *a,
 
 	if (!a->has_connection || t == NULL) {
 		json_null(j, "connection");
+		json_null(j, "security");
 		json_null(j, "tls");
 		return;
 	}
@@ -171,7 +183,8 @@ static void put_connection(struct json *j, const struct attempt *a,
 	put_set(j, "offered", s->offered);
 	put_set(j, "used", a->used);
 	json_close(j);
-	json_null(j, "tls");
+	put_made(j, "security", &t->security);
+	put_made(j, "tls", &t->tls);
 }
 
 static void put_rcpt(struct json *j, const struct attempt_rcpt *r)
@@ -276,6 +289,25 @@ static struct slice conversion_of(const struct attempt *a)
 	return SLICE("NONE");
 }
 
+/* Why the content is sent as it is sent. */
+static void put_plan(struct json *j, const struct attempt_plan *p)
+{
+	struct slice rest = str_slice(&p->parts), line;
+
+	if (!p->is_known)
+		return;
+	json_object(j, "plan");
+	json_text(j, "reason", slice_of(mime_reason_word(p->reason)));
+	json_uint(j, "part", p->decisive);
+	json_text(j, "header", slice_of(mime_reason_word(p->header_reason)));
+	json_uint(j, "n_parts", p->n_parts);
+	json_array(j, "parts");
+	while (rest.len > 0 && slice_cut(&rest, '\n', &line))
+		put(j, NULL, line);
+	json_close(j);
+	json_close(j);
+}
+
 static void put_site(struct json *j, const struct attempt_scene *s)
 {
 	if (s->site.len == 0) {
@@ -313,6 +345,7 @@ void attempt_print(struct str *to, const struct attempt *a,
 		json_uint(&j, "commands", a->dialogue.n);
 		json_uint(&j, "content", a->content);
 		json_text(&j, "conversion", conversion_of(a));
+		put_plan(&j, &a->plan);
 	}
 	put_rcpts(&j, a);
 	put_end(&j, a, scene);

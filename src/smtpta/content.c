@@ -3,6 +3,24 @@
  */
 #include "smtpta/content.h"
 
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct body_tree {
+	struct body_tree *next;
+	struct slice header; /* whose it is; only the place counts */
+	struct arena *arena;
+	struct tree tree;
+};
+
+static void free_tree(struct body_tree *bt)
+{
+	tree_done(&bt->tree);
+	arena_free(bt->arena);
+	free(bt);
+}
+
 void body_begin(struct body *b, struct message *message)
 {
 	*b = (struct body){ .message = message };
@@ -10,6 +28,12 @@ void body_begin(struct body *b, struct message *message)
 
 void body_done(struct body *b)
 {
+	struct body_tree *bt;
+
+	while ((bt = b->trees) != NULL) {
+		b->trees = bt->next;
+		free_tree(bt);
+	}
 	str_done(&b->bytes);
 	*b = (struct body){ 0 };
 }
@@ -29,7 +53,17 @@ static int read_small(struct body *b, struct err *err)
 	return 0;
 }
 
-static int scan_large(struct body *b, struct err *err)
+int body_prepare(struct body *b, struct err *err)
+{
+	bool is_small = message_body_size(b->message) <= CONTENT_CHUNK;
+
+	return is_small && !b->is_in_memory ? read_small(b, err) : 0;
+}
+
+/* ---- its parts ------------------------------------------------------------
+ */
+
+static int read_large(struct body *b, struct tree *t, struct err *err)
 {
 	struct str chunk = STR_INIT;
 	ssize_t n;
@@ -38,27 +72,61 @@ static int scan_large(struct body *b, struct err *err)
 	do {
 		str_clear(&chunk);
 		n = message_read(b->message, CONTENT_CHUNK, &chunk, err);
-		b->is_8bit |= slice_has_8bit(str_slice(&chunk));
-	} while (n > 0 && !b->is_8bit);
+		tree_push(t, str_slice(&chunk));
+	} while (n > 0);
 	str_done(&chunk);
 	return n < 0 ? -1 : 0;
 }
 
-int body_prepare(struct body *b, bool scan, struct err *err)
+static struct body_tree *find_tree(const struct body *b, struct slice header)
 {
-	bool is_small = message_body_size(b->message) <= CONTENT_CHUNK;
+	struct body_tree *bt = b->trees;
 
-	if (is_small && !b->is_in_memory && read_small(b, err) < 0)
-		return -1;
-	if (!scan || b->is_scanned)
-		return 0;
-	if (b->is_in_memory)
-		b->is_8bit = slice_has_8bit(str_slice(&b->bytes));
-	else if (scan_large(b, err) < 0)
-		return -1;
-	b->is_scanned = true;
+	while (bt != NULL &&
+	       (bt->header.p != header.p || bt->header.len != header.len))
+		bt = bt->next;
+	return bt;
+}
+
+static struct body_tree *make_tree(struct body *b, const struct passage *p,
+				   bool makes_trials, struct err *err)
+{
+	struct body_tree *bt = mem_zero(1, sizeof(*bt));
+	int r = body_prepare(b, err);
+
+	bt->header = p->header;
+	bt->arena = arena_new();
+	tree_begin(&bt->tree, &p->label, makes_trials, bt->arena);
+	if (r == 0 && b->is_in_memory)
+		tree_push(&bt->tree, str_slice(&b->bytes));
+	else if (r == 0)
+		r = read_large(b, &bt->tree, err);
+	if (r < 0) {
+		free_tree(bt);
+		return NULL;
+	}
+	tree_end(&bt->tree);
+	return bt;
+}
+
+int body_tree(struct body *b, const struct passage *passage, bool makes_trials,
+	      const struct tree **ret, struct err *err)
+{
+	struct body_tree *bt = find_tree(b, passage->header);
+
+	if (bt == NULL) {
+		bt = make_tree(b, passage, makes_trials, err);
+		if (bt == NULL)
+			return -1;
+		bt->next = b->trees;
+		b->trees = bt;
+	}
+	*ret = &bt->tree;
 	return 0;
 }
+
+/* ---- the way ---------------------------------------------------------------
+ */
 
 static unsigned wire_flags(const struct content *c)
 {
@@ -75,8 +143,18 @@ void content_begin(struct content *c, struct slice header, struct body *body,
 	message_rewind(body->message);
 }
 
+void content_convert(struct content *c, const struct passage *passage)
+{
+	c->converts = passage_converts_body(passage);
+	if (c->converts)
+		treeconv_begin(&c->convert, passage->tree, &passage->plan);
+}
+
 void content_done(struct content *c)
 {
+	if (c->converts)
+		treeconv_done(&c->convert);
+	str_done(&c->scratch);
 	str_done(&c->chunk);
 	*c = (struct content){ 0 };
 }
@@ -94,6 +172,28 @@ static void fill_header(struct content *c, struct str *sink)
 	c->n_header = sink->len - before;
 }
 
+static void add_body(struct content *c, struct slice bytes, struct str *sink)
+{
+	if (c->converts)
+		treeconv_push_wire(&c->convert, bytes, &c->scratch, &c->wire,
+				   sink);
+	else
+		wire_push(&c->wire, bytes, sink);
+}
+
+static void end_body(struct content *c, struct str *sink)
+{
+	bool is_raw = c->converts && treeconv_is_raw(&c->convert);
+
+	if (c->converts) {
+		str_clear(&c->scratch);
+		treeconv_end(&c->convert, &c->scratch);
+		wire_push(&c->wire, str_slice(&c->scratch), sink);
+	}
+	if (!is_raw)
+		wire_end(&c->wire, sink);
+}
+
 static int fill(struct content *c, struct str *sink, struct err *err)
 {
 	ssize_t n = 0;
@@ -101,18 +201,18 @@ static int fill(struct content *c, struct str *sink, struct err *err)
 	if (!c->is_header_done)
 		fill_header(c, sink);
 	if (c->body->is_in_memory) {
-		wire_push(&c->wire, str_slice(&c->body->bytes), sink);
+		add_body(c, str_slice(&c->body->bytes), sink);
 	} else {
 		str_clear(&c->chunk);
 		n = message_read(c->body->message, CONTENT_CHUNK, &c->chunk,
 				 err);
 		if (n < 0)
 			return -1;
-		wire_push(&c->wire, str_slice(&c->chunk), sink);
+		add_body(c, str_slice(&c->chunk), sink);
 	}
 	if (n > 0)
 		return 0;
-	wire_end(&c->wire, sink);
+	end_body(c, sink);
 	return 1;
 }
 

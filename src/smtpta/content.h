@@ -3,11 +3,14 @@
  *
  * The header comes from the control file, the body from the message file;
  * both pass the one output filter (mime/wire.h) as the last stage. Memory is
- * constant whatever the size.
+ * constant whatever the size. A body that fits a chunk is read once; a larger
+ * one twice: for the table of its parts, and to be sent.
  */
 #ifndef SMTPTA_CONTENT_H
 #define SMTPTA_CONTENT_H
 
+#include "mime/passage.h"
+#include "mime/treeconv.h"
 #include "mime/wire.h"
 #include "spool/ctl.h"
 #include "spool/message.h"
@@ -19,18 +22,25 @@ struct body {
 	struct message *message; /* borrowed */
 	struct str bytes;	 /* all of it, if it fits a chunk */
 	bool is_in_memory;
-	bool is_scanned, is_8bit; /* has a byte above 0x7f */
+	struct body_tree *trees; /* one for each header that was asked for */
 };
 
 /* Begins with an open message file; nothing is read yet. */
 void body_begin(struct body *b, struct message *message);
 void body_done(struct body *b);
 
+/* Reads the body if it is small. -1, err filled, if it cannot be read. */
+MUST_USE int body_prepare(struct body *b, struct err *err);
+
 /*
- * Reads the body if it is small, and finds out whether it has 8-bit bytes if
- * `scan` asks for it. -1, err filled, if it cannot be read.
+ * The table of the body's parts under the header of a passage that was begun,
+ * made in one pass and kept, so that one with the same header (the same bytes
+ * in the same place) gets it at once. Borrowed until body_done(). -1, err
+ * filled, if the body cannot be read.
  */
-MUST_USE int body_prepare(struct body *b, bool scan, struct err *err);
+MUST_USE int body_tree(struct body *b, const struct passage *passage,
+		       bool makes_trials, const struct tree **ret,
+		       struct err *err);
 
 /* One transaction's way through a message. */
 struct content {
@@ -40,6 +50,9 @@ struct content {
 	struct str chunk;
 	bool is_header_done;
 	bool needs_dots;
+	bool converts;
+	struct treeconv convert;
+	struct str scratch;
 	size_t n_header;  /* bytes, with the line behind it */
 	uint64_t n_bytes; /* added so far */
 };
@@ -52,10 +65,13 @@ void content_begin(struct content *c, struct slice header, struct body *body,
 		   bool needs_dots);
 void content_done(struct content *c);
 
+/* The body is to be converted as planned; borrowed. To be said at once. */
+void content_convert(struct content *c, const struct passage *passage);
+
 /*
- * Adds the next piece, at most about twice CONTENT_CHUNK and the header, to
- * *sink. Returns 1 when that was the last, 0 if there is more, -1 with err
- * filled if the body cannot be read.
+ * Adds the next piece to *sink: at most about twice CONTENT_CHUNK, if it is
+ * converted four times, and the header. Returns 1 when that was the last, 0 if
+ * there is more, -1 with err filled if the body cannot be read.
  */
 MUST_USE int content_fill(struct content *c, struct str *sink, struct err *err);
 

@@ -112,6 +112,8 @@ static void check(struct slice header, struct message *m, struct slice body,
 		  bool dots)
 {
 	struct str want = expect(header, body, dots), out = STR_INIT;
+	const struct tree *tree;
+	struct passage passage;
 	struct err err;
 	struct body b;
 
@@ -119,8 +121,10 @@ static void check(struct slice header, struct message *m, struct slice body,
 	body_begin(&b, m);
 	send(header, &b, dots, &out);
 	FUZZ_CHECK(slice_eq(str_slice(&out), str_slice(&want)));
-	FUZZ_CHECK(body_prepare(&b, true, &err) == 0);
-	FUZZ_CHECK(b.is_8bit == slice_has_8bit(body));
+	passage_begin(&passage, SLICE(""));
+	FUZZ_CHECK(body_tree(&b, &passage, false, &tree, &err) == 0);
+	FUZZ_CHECK(tree_facts(tree).has_8bit == slice_has_8bit(body));
+	passage_done(&passage);
 	str_clear(&out);
 	send(header, &b, dots, &out);
 	FUZZ_CHECK(slice_eq(str_slice(&out), str_slice(&want)));

@@ -43,12 +43,32 @@ static void source_close(struct source *s)
 	test_dir_remove(s->dir);
 }
 
-static void prepare(struct source *s, bool scan)
+/* Reads it if it is small; with `looks`, its parts are found out too. */
+static int look(struct source *s, bool looks, bool *ret_is_8bit,
+		struct err *err)
 {
+	const struct tree *tree;
+	struct passage passage;
+	int r = body_prepare(&s->body, err);
+
+	if (!looks || r < 0)
+		return r;
+	passage_begin(&passage, SLICE("A: b\n"));
+	r = body_tree(&s->body, &passage, false, &tree, err);
+	if (r == 0)
+		*ret_is_8bit = tree_facts(tree).has_8bit;
+	passage_done(&passage);
+	return r;
+}
+
+static bool prepare(struct source *s, bool looks)
+{
+	bool is_8bit = false;
 	struct err err;
 
-	if (body_prepare(&s->body, scan, &err) < 0)
+	if (look(s, looks, &is_8bit, &err) < 0)
 		fail_msg("%s", err.text);
+	return is_8bit;
 }
 
 /* Adds the whole message; no piece may be larger than it is allowed to be. */
@@ -177,9 +197,8 @@ static void check_size(size_t size)
 	make_text(&text, size);
 	expect_wire(&want, SLICE("From: a\n"), str_slice(&text));
 	source_open(&s, str_slice(&text));
-	prepare(&s, true);
+	assert_false(prepare(&s, true));
 	assert_int_equal(s.body.is_in_memory, size <= CONTENT_CHUNK);
-	assert_false(s.body.is_8bit);
 	send(&s, SLICE("From: a\n"), &wire);
 	if (!slice_eq(str_slice(&wire), str_slice(&want)))
 		fail_msg("size %zu", size);
@@ -240,11 +259,8 @@ static void check_8bit(size_t size, size_t at, bool want)
 		text.p[at] = '\344';
 	source_open(&s, str_slice(&text));
 	prepare(&s, false);
-	assert_false(s.body.is_8bit); /* nobody asked */
 	send(&s, SLICE(""), &wire);
-	prepare(&s, true);
-	assert_int_equal(s.body.is_8bit, want);
-	assert_true(s.body.is_scanned);
+	assert_int_equal(prepare(&s, true), want);
 	/* Having looked for them costs no byte of what is sent. */
 	str_clear(&wire);
 	send(&s, SLICE(""), &wire);
@@ -279,7 +295,7 @@ static void test_small_message_that_shrinks_is_not_sent(void **state)
 	(void)state;
 	source_open(&s, SLICE("Hi.\nBye.\n"));
 	assert_int_equal(truncate(str_cstr(&s.path), 30), 0);
-	assert_int_equal(body_prepare(&s.body, false, &err), -1);
+	assert_int_equal(body_prepare(&s.body, &err), -1);
 	assert_non_null(strstr(err.text, "message file has shrunk"));
 	assert_false(s.body.is_in_memory);
 	source_close(&s);
@@ -305,6 +321,7 @@ static void test_small_message_is_read_only_once(void **state)
 static void test_large_message_that_shrinks_never_ends(void **state)
 {
 	struct str text = STR_INIT, wire = STR_INIT;
+	bool is_8bit;
 	struct content c;
 	struct source s;
 	struct err err;
@@ -319,11 +336,11 @@ static void test_large_message_that_shrinks_never_ends(void **state)
 	assert_int_equal(content_fill(&c, &wire, &err), -1);
 	assert_non_null(strstr(err.text, "message file has shrunk"));
 	content_done(&c);
-	/* The look for 8-bit bytes notices it too. */
-	s.body.is_scanned = false;
-	assert_int_equal(body_prepare(&s.body, true, &err), -1);
+	/* The look for its parts notices it too. */
+	body_done(&s.body);
+	body_begin(&s.body, &s.message);
+	assert_int_equal(look(&s, true, &is_8bit, &err), -1);
 	assert_non_null(strstr(err.text, "message file has shrunk"));
-	assert_false(s.body.is_scanned);
 	str_done(&text);
 	str_done(&wire);
 	source_close(&s);

@@ -9,6 +9,7 @@
 #include "net/conn.h"
 #include "smtpta/blame.h"
 #include "smtpta/deliver_internal.h"
+#include "smtpta/security.h"
 
 #include <string.h>
 
@@ -43,20 +44,23 @@ static void add_host(const struct deliver *x, struct diag *d, struct arena *a)
 		return;
 	d->remote_mta = arena_dup(a, session_remote_mta(x->session));
 	d->connection = arena_dup(a, session_connection(x->session));
-	d->conversion = "NONE";
+	if (d->conversion == NULL)
+		d->conversion = "NONE";
 }
 
 /* The diag with the host it speaks of; lives in the job's arena. */
 static const struct diag *with_host(const struct deliver *x,
-				    struct agent_job *job, const struct diag *d)
+				    const struct batch *b, const struct diag *d)
 {
+	struct arena *a = b->flight->job.arena;
 	struct diag *copy;
 
 	if (d->remote_mta.len > 0)
 		return d;
-	copy = ARENA_NEW(job->arena, struct diag);
+	copy = ARENA_NEW(a, struct diag);
 	*copy = *d;
-	add_host(x, copy, job->arena);
+	copy->conversion = transit_mode(&b->transit);
+	add_host(x, copy, a);
 	return copy;
 }
 
@@ -65,7 +69,7 @@ void deliver_outcome(const struct deliver *x, struct batch *b, size_t rcpt,
 {
 	struct agent_job *job = &b->flight->job;
 
-	d = with_host(x, job, d);
+	d = with_host(x, b, d);
 	b->outcomes[b->n_outcomes++] =
 	    (struct agent_outcome){ .rcpt = rcpt, .diag = d };
 	recorder_outcome(x->recorder, &b->t, job,
@@ -133,11 +137,12 @@ bool deliver_suits(const struct deliver *x, const struct batch *b)
 
 	if (session_is_detour(x->session) && b->tried.n == 0)
 		return false;
+	if (!security_serves(session_request(x->session), b->flight->request))
+		return false;
 	return n == 0 || !tried_has(&b->tried, &passed[n - 1]);
 }
 
-/* Is there another host that may be asked to take it in this attempt? */
-static bool may_go_on(const struct deliver *x, const struct batch *b)
+bool deliver_may_go_on(const struct deliver *x, const struct batch *b)
 {
 	return b->tried.n_hosts + 1 < TRIED_HOSTS_MAX &&
 	       !agent_is_interrupted() &&
@@ -183,7 +188,7 @@ static bool is_v6_to_blame(const struct deliver *x, const struct batch *b,
 			   const struct diag *d)
 {
 	return d->fate == FATE_FAILED && !b->tried.is_last && is_refusal(d) &&
-	       blame_is_on_ipv6(d->text) && may_go_on(x, b) &&
+	       blame_is_on_ipv6(d->text) && deliver_may_go_on(x, b) &&
 	       can_turn_to_v4(x, b);
 }
 
@@ -214,7 +219,7 @@ static void note_earlier(const struct deliver *x, struct batch *b, size_t rcpt,
 	struct diag *copy = diag_copy(d, f->job.arena);
 
 	if (f->earlier == NULL)
-		f->earlier = arena_array(f->job.arena, f->job.n_rcpts,
+		f->earlier = arena_array(f->job.arena, f->job.ctl.n_rcpts,
 					 sizeof(*f->earlier));
 	add_host(x, copy, f->job.arena);
 	f->earlier[rcpt] = copy;
@@ -237,6 +242,8 @@ static struct batch *send_on(struct batch *b, size_t *rcpts, size_t n)
 	struct batch *next = flight_add_batch(b->flight, b, rcpts, n);
 
 	next->tried = b->tried;
+	next->seeks_8bit = b->seeks_8bit;
+	next->goes_raw = b->goes_raw;
 	next->without = b->without;
 	next->on_trial = b->on_trial;
 	return next;
@@ -252,12 +259,23 @@ static void postpone(const struct deliver *x, struct batch *b)
 		leave_v6(x, next);
 }
 
+static bool is_guest(const struct batch *b, size_t rcpt)
+{
+	return b->flight->job.rcpts[rcpt].is_guest;
+}
+
 /* Settles a batch: those without an outcome get d (NULL: there are none). */
 void deliver_end_batch(struct deliver *x, struct batch *b, const struct diag *d)
 {
-	for (size_t i = 0; d != NULL && i < b->t.n_rcpts; i++)
-		if (!deliver_has_outcome(b, b->rcpts[i]))
+	for (size_t i = 0; d != NULL && i < b->t.n_rcpts; i++) {
+		if (deliver_has_outcome(b, b->rcpts[i]))
+			continue;
+		if (is_guest(b, b->rcpts[i]))
+			agent_job_put_back(x->agent, &b->flight->job,
+					   b->rcpts[i]);
+		else
 			deliver_outcome(x, b, b->rcpts[i], d);
+	}
 	settle_batch(x, b);
 	recorder_end(x->recorder, &b->t);
 	if (b->n_leftover > 0)
@@ -294,9 +312,35 @@ static const struct diag *last_word(const struct flight *f, size_t rcpt,
 	return d;
 }
 
+/*
+ * Did no host say more than that it does not take 8-bit content? Then the
+ * first one gets it as it is.
+ */
+static bool may_go_raw(const struct batch *b)
+{
+	const struct diag **earlier = b->flight->earlier;
+
+	if (!b->seeks_8bit || b->goes_raw || earlier == NULL ||
+	    agent_is_interrupted())
+		return false;
+	for (size_t i = 0; i < b->t.n_rcpts; i++)
+		if (earlier[b->rcpts[i]] == NULL ||
+		    !reason_is(earlier[b->rcpts[i]], "unconvertible"))
+			return false;
+	return true;
+}
+
 void deliver_no_further(struct deliver *x, struct batch *b,
 			const struct diag *why)
 {
+	if (!guests_leave(x->agent, b))
+		return;
+	if (may_go_raw(b)) {
+		b->goes_raw = true;
+		b->tried = (struct tried){ 0 };
+		flight_set_state(b, BATCH_WAITING);
+		return;
+	}
 	/* Otherwise a host that could not be asked might have taken it. */
 	b->tried.saw_outage |= why->fate != FATE_FAILED;
 	if (b->tried.is_last)
@@ -315,8 +359,12 @@ void deliver_unsuited(struct deliver *x, struct batch *b,
 	/* A failure is the word of all hosts, however many they are. */
 	bool has_next = why->fate == FATE_FAILED
 			    ? session_has_next(x->session, &b->tried)
-			    : may_go_on(x, b);
+			    : deliver_may_go_on(x, b);
 
+	if (!guests_leave(x->agent, b)) {
+		recorder_end(x->recorder, &b->t);
+		return;
+	}
 	for (size_t i = 0; i < b->t.n_rcpts; i++) {
 		note_earlier(x, b, b->rcpts[i], why);
 		if (has_next)
@@ -327,6 +375,19 @@ void deliver_unsuited(struct deliver *x, struct batch *b,
 	go_on(x, b);
 	if (!has_next)
 		deliver_no_further(x, b, why);
+}
+
+/* Was the recipient refused for good, with one more way to be tried? */
+static bool has_last_try(const struct flight *f, size_t rcpt)
+{
+	const struct batch *b;
+
+	if (f->earlier == NULL || f->earlier[rcpt] == NULL)
+		return false;
+	TAILQ_FOREACH (b, &f->batches, link)
+		if (b->tried.is_last && is_among(b->rcpts, b->t.n_rcpts, rcpt))
+			return true;
+	return false;
 }
 
 void deliver_unreachable(struct deliver *x, struct flight *f,
@@ -342,11 +403,13 @@ void deliver_unreachable(struct deliver *x, struct flight *f,
 	if (other.fate == FATE_DEFERRED_ALL)
 		other.fate = FATE_DEFERRED;
 	for (size_t i = 0; i < job->n_rcpts; i++) {
-		const struct diag *d = is_first && n == 0 ? why : &other;
+		const struct diag *d = is_first ? why : &other;
 
+		agent_job_put_back(x->agent, job, i);
 		if (job->rcpts[i].is_settled)
 			continue;
-		d = last_word(f, i, true, d);
+		d = last_word(f, i, !has_last_try(f, i), d);
+		is_first &= d != why;
 		outcomes[n++] = (struct agent_outcome){ .rcpt = i, .diag = d };
 		recorder_outcome(x->recorder, job, job, outcomes[n - 1], NULL);
 	}
@@ -441,7 +504,8 @@ static void on_rcpt(struct deliver *x, const struct smtp_event *ev)
 	} else if (reason_is(d, "parameter-refused")) {
 		b->leftover[b->n_leftover++] = rcpt;
 		record_again(x, b, rcpt, d, "next-transaction");
-	} else if ((is_put_off(d) && may_go_on(x, b)) ||
+	} else if ((is_put_off(d) && !is_guest(b, rcpt) &&
+		    deliver_may_go_on(x, b)) ||
 		   is_v6_to_blame(x, b, d)) {
 		b->is_v6_blamed |= d->fate == FATE_FAILED;
 		record_again(x, b, rcpt, d, "next-host");
@@ -581,6 +645,7 @@ void deliver_take_events(struct deliver *x)
 		case SMTP_EVENT_CLOSED:
 			is_closed = true;
 			break;
+		case SMTP_EVENT_STARTTLS:
 		case SMTP_EVENT_READY:
 		case SMTP_EVENT_FAILED:
 			break;

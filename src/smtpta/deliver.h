@@ -8,6 +8,7 @@
 #define SMTPTA_DELIVER_H
 
 #include "smtpta/flight.h"
+#include "smtpta/guests.h"
 #include "smtpta/peers.h"
 #include "smtpta/session.h"
 
@@ -23,6 +24,7 @@ struct deliver {
 	size_t rcpt_limit;	   /* learnt on this connection; 0: none */
 	size_t n_unknown;	   /* recipients with outcome unknown, untold */
 	unsigned doubted;	   /* extensions left alone on it, on trial */
+	struct guests *guests;	   /* NULL without -e */
 };
 
 /*
@@ -33,7 +35,8 @@ void deliver_add(struct deliver *x, struct flight *f);
 
 /*
  * May a batch go over the open session? Not to a host that it has been to;
- * and to a further host only if it has been to those before.
+ * to a further host only if it has been to those before; and not if its
+ * message asks for more security than the session was opened with.
  */
 bool deliver_suits(const struct deliver *x, const struct batch *b);
 

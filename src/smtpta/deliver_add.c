@@ -6,7 +6,6 @@
  * All of it is judged anew each time a batch is added, by what the server
  * offers then.
  */
-#include "mime/charset.h"
 #include "net/conn.h"
 #include "smtp/path.h"
 #include "smtpta/deliver_internal.h"
@@ -29,10 +28,9 @@ int deliver_fill(struct smtp_transaction *t, bool needs_dots, struct str *sink,
 	struct flight *f = b->flight;
 
 	if (!b->has_content_begun) {
-		const struct ctl_rcpt *first = f->job.rcpts[b->rcpts[0]].ctl;
-
-		content_begin(&b->content, first->header->text, &f->body,
-			      needs_dots);
+		content_begin(&b->content, str_slice(&b->transit.header),
+			      &f->body, needs_dots);
+		content_convert(&b->content, &b->transit.passage);
 		b->has_content_begun = true;
 		b->content_at = conn_now();
 	}
@@ -115,14 +113,20 @@ static size_t transaction_length(const struct deliver *x, const struct batch *b)
 
 /* ---- what cannot go ----------------------------------------------------- */
 
-static const struct diag *unreadable(const struct deliver *x,
-				     const struct batch *b)
+/* Plans what the message becomes; NULL, or why it cannot be read. */
+static const struct diag *unreadable(const struct deliver *x, struct batch *b)
 {
+	struct transit_way way = { .options = x->options,
+				   .caps = server_caps(x),
+				   .is_smtputf8 = b->t.needs_smtputf8 };
+	const struct ctl_rcpt *first = rcpt_of(b, 0);
 	struct diag *d;
 	struct err err;
 
-	if (body_prepare(&b->flight->body, server_caps(x)->eightbitmime,
-			 &err) == 0)
+	if (b->t.n_rcpts == 1 && x->options->has_for_clause)
+		way.only_recipient = first->address.user;
+	if (transit_plan(&b->transit, &way, first->header->text,
+			 &b->flight->body, &err) == 0)
 		return NULL;
 	d = ARENA_NEW(b->t.arena, struct diag);
 	d->fate = FATE_DEFERRED;
@@ -183,6 +187,20 @@ static const struct diag *lacks_smtputf8(const struct deliver *x,
 	return envelope_unsuited(address, b->t.arena);
 }
 
+/* Why it cannot go here, where 8-bit content is not taken. */
+static const struct diag *unconvertible(const struct deliver *x,
+					struct batch *b)
+{
+	bool may_be_raw = !x->options->fails_unconvertible;
+
+	if (!transit_is_unconvertible(&b->transit) || b->goes_raw)
+		return NULL;
+	if (may_be_raw && !deliver_may_go_on(x, b))
+		return NULL;
+	b->seeks_8bit = may_be_raw;
+	return transit_unconvertible(&b->transit, b->t.arena);
+}
+
 static const struct diag *too_large(const struct deliver *x,
 				    const struct batch *b)
 {
@@ -209,34 +227,62 @@ static const struct diag *too_large(const struct deliver *x,
 	return d;
 }
 
+static bool asks_requiretls(const struct deliver *x, const struct batch *b)
+{
+	return b->flight->request == TLS_ASKS_REQUIRED &&
+	       session_needs_requiretls(x->session);
+}
+
+/* It was offered, and then refused. */
+static const struct diag *lacks_requiretls(const struct deliver *x,
+					   const struct batch *b)
+{
+	struct diag *d;
+
+	if (!asks_requiretls(x, b) || server_caps(x)->requiretls)
+		return NULL;
+	d = ARENA_NEW(b->t.arena, struct diag);
+	d->fate = FATE_DEFERRED;
+	d->reason = "requiretls-not-offered";
+	d->status = SLICE("4.7.30 (REQUIRETLS support required)");
+	d->diagnostic = SLICE("smtp; 450 (the server does not keep to the "
+			      "REQUIRETLS that it offers)");
+	d->text = d->diagnostic;
+	return d;
+}
+
 /* Why a batch cannot go to this host but perhaps to another, or NULL. */
-static const struct diag *unsuited(const struct deliver *x,
-				   const struct batch *b)
+static const struct diag *unsuited(const struct deliver *x, struct batch *b)
 {
 	const struct diag *why = lacks_smtputf8(x, b);
 
 	if (why == NULL)
+		why = lacks_requiretls(x, b);
+	if (why == NULL)
 		why = deliverby_unsuited(&rcpt_of(b, 0)->dsn.by, server_caps(x),
 					 wall_time(x), b->t.arena);
+	if (why == NULL)
+		why = unconvertible(x, b);
 	return why != NULL ? why : too_large(x, b);
 }
 
 /* ---- what is said ------------------------------------------------------- */
 
 /*
- * Fills in what depends on the server. A header in raw UTF-8 goes under
- * SMTPUTF8 where that is offered, and as it is elsewhere.
+ * Fills in what depends on the server. A header with UTF-8 that stays goes
+ * under SMTPUTF8 where that is offered, and as it is elsewhere.
  */
 static void build_words(const struct deliver *x, struct batch *b)
 {
 	const struct caps *caps = server_caps(x);
 	struct agent_job *job = &b->flight->job;
-	struct slice header = rcpt_of(b, 0)->header->text;
 	struct smtp_transaction *t = &b->t;
 
 	t->progress = NULL;
-	t->is_8bit = b->flight->body.is_8bit || slice_has_8bit(header);
-	t->needs_smtputf8 |= caps->smtputf8 && utf8_text_is_wide(header);
+	t->is_8bit = b->transit.is_8bit;
+	t->is_binary = b->transit.is_binary;
+	t->needs_smtputf8 |= caps->smtputf8 && b->transit.is_utf8;
+	t->needs_requiretls = asks_requiretls(x, b);
 	t->by = deliverby_param(&rcpt_of(b, 0)->dsn.by);
 	envelope_mail(&job->ctl, t);
 	for (size_t i = 0; i < t->n_rcpts; i++) {
@@ -263,6 +309,9 @@ static void add_batch(struct deliver *x, struct batch *b)
 	deliver_make_room(b);
 	b->t.size = ctl_size_estimate(&job->ctl, job->message.size);
 	why = hopeless(x, b);
+	b->t.size += b->transit.more;
+	if (b->transit.size > 0)
+		b->t.size = b->transit.size;
 	if (why != NULL) {
 		deliver_end_batch(x, b, why);
 		return;
@@ -275,6 +324,7 @@ static void add_batch(struct deliver *x, struct batch *b)
 	build_words(x, b);
 	flight_set_state(b, BATCH_SENT);
 	recorder_begin(x->recorder, job, &b->t);
+	recorder_plan(x->recorder, &b->t, &b->transit.passage);
 	b->added_at = conn_now();
 	smtp_add(session_engine(x->session), &b->t);
 }
@@ -306,6 +356,8 @@ void deliver_add(struct deliver *x, struct flight *f)
 {
 	struct batch *b;
 
+	if (takes_more(session_engine(x->session)))
+		guests_seat(x->guests, f);
 	while (takes_more(session_engine(x->session)) &&
 	       (b = next_suited(x, f)) != NULL)
 		add_batch(x, b);

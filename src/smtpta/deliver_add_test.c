@@ -305,29 +305,46 @@ static void test_smtputf8_is_asked_for_where_it_is_needed(void **state)
 
 #define UTF8_HEADER "m\nSubject: h" OE "\n\n"
 
+/* The same with -H. */
+static void check_heard_raw(struct run *r, const char *script,
+			    const char *rcpts, const char *heard)
+{
+	run_begin(r, script);
+	r->options.keep_headers = true;
+	write_job(r, "7", rcpts);
+	feed_job(r, "7");
+	go(r);
+	check_tags(r, "7", "+");
+	run_end(r, heard);
+}
+
 static void test_header_in_raw_utf8_goes_under_smtputf8(void **state)
 {
 	struct run r;
 
 	(void)state;
-	check_heard(&r, UTF8_HELLO TAKES SERVER_QUIT, RCPT("a@x") UTF8_HEADER,
-		    HELLO MAIL(" BODY=8BITMIME SMTPUTF8")
-			TO("a@x") "DATA\r\nSubject: h" OE
-				  "\r\n\r\nHi.\r\n.\r\nQUIT\r\n",
-		    "+");
+	check_heard_raw(&r, UTF8_HELLO TAKES SERVER_QUIT,
+			RCPT("a@x") UTF8_HEADER,
+			HELLO MAIL(" BODY=8BITMIME SMTPUTF8")
+			    TO("a@x") "DATA\r\nSubject: h" OE
+				      "\r\n\r\nHi.\r\n.\r\nQUIT\r\n");
 	/* Latin-1 is none. */
-	check_heard(&r, UTF8_HELLO TAKES SERVER_QUIT,
-		    RCPT("a@x") "m\nSubject: h\366\n\n",
-		    HELLO MAIL(" BODY=8BITMIME")
-			TO("a@x") "DATA\r\nSubject: h\366\r\n\r\nHi.\r\n.\r\n"
-				  "QUIT\r\n",
-		    "+");
+	check_heard_raw(&r, UTF8_HELLO TAKES SERVER_QUIT,
+			RCPT("a@x") "m\nSubject: h\366\n\n",
+			HELLO MAIL(" BODY=8BITMIME") TO(
+			    "a@x") "DATA\r\nSubject: h\366\r\n\r\nHi.\r\n.\r\n"
+				   "QUIT\r\n");
 	/* A server that does not know of it gets the header as it is. */
-	check_heard(&r, SERVER_HELLO("8BITMIME") TAKES SERVER_QUIT,
-		    RCPT("a@x") UTF8_HEADER,
-		    HELLO MAIL(" BODY=8BITMIME")
-			TO("a@x") "DATA\r\nSubject: h" OE
-				  "\r\n\r\nHi.\r\n.\r\nQUIT\r\n",
+	check_heard_raw(&r, SERVER_HELLO("8BITMIME") TAKES SERVER_QUIT,
+			RCPT("a@x") UTF8_HEADER,
+			HELLO MAIL(" BODY=8BITMIME")
+			    TO("a@x") "DATA\r\nSubject: h" OE
+				      "\r\n\r\nHi.\r\n.\r\nQUIT\r\n");
+	/* And if it need not stay it does not, whatever is offered. */
+	check_heard(&r, UTF8_HELLO TAKES SERVER_QUIT, RCPT("a@x") UTF8_HEADER,
+		    HELLO MAIL("") TO("a@x") "DATA\r\nSubject: "
+					     "=?UTF-8?B?aMO2?=\r\n\r\n"
+					     "Hi.\r\n.\r\nQUIT\r\n",
 		    "+");
 }
 

@@ -23,6 +23,9 @@ void deliver_make_room(struct batch *b);
 void deliver_end_batch(struct deliver *x, struct batch *b,
 		       const struct diag *d);
 
+/* Is there another host that may be asked to take it in this attempt? */
+bool deliver_may_go_on(const struct deliver *x, const struct batch *b);
+
 /*
  * The host we are connected to cannot take a batch that the engine does not
  * have. `why`, which lives in the job's arena, becomes its recipients' end if

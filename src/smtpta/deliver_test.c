@@ -134,7 +134,9 @@ static void test_mail_announces_size_and_8bit_content(void **state)
 	(void)state;
 	check_mail("hi", "Hi.\n", " SIZE=86");
 	check_mail("hi", "H\303\266.\n", " BODY=8BITMIME SIZE=87");
-	check_mail("h\303\266", "Hi.\n", " BODY=8BITMIME SIZE=86");
+	check_mail("h\303\266", "Hi.\n", " SIZE=99"); /* encoded */
+	check_mail("h\303\266\nDKIM-Signature: v=1", "Hi.\n",
+		   " BODY=8BITMIME SIZE=86");
 }
 
 static void check_times(const struct str *text, const char *part, size_t want)

@@ -6,8 +6,10 @@
 #include "smtpta/flight.h"
 
 #include "base/mem.h"
+#include "policy/tlsrpt.h"
 #include "smtpta/deliverby.h"
 #include "smtpta/envelope.h"
+#include "smtpta/security.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +70,10 @@ void flight_split_batch(struct batch *b, size_t n)
 
 	rest->tried = b->tried;
 	rest->without = b->without;
+	rest->seeks_8bit = b->seeks_8bit;
+	rest->goes_raw = b->goes_raw;
 	b->t.n_rcpts = n;
+	b->room = 0;
 	TAILQ_INSERT_AFTER(&f->batches, b, rest, link);
 }
 
@@ -86,14 +91,14 @@ void flight_end_batch(struct batch *b)
 	struct flight *f = b->flight;
 
 	content_done(&b->content);
+	transit_done(&b->transit);
 	flight_set_state(b, BATCH_OVER);
 	TAILQ_REMOVE(&f->batches, b, link);
 	if (--f->n_open == 0)
 		f->state = FLIGHT_OVER;
 }
 
-/* Why a recipient must not be sent to, whatever the host; or NULL. */
-static const struct diag *judge(struct agent *a, struct agent_job *job,
+const struct diag *flight_judge(struct agent *a, struct agent_job *job,
 				const struct ctl_rcpt *rcpt)
 {
 	int64_t now = agent_options(a)->wall_time();
@@ -119,7 +124,7 @@ static size_t check_group(struct agent *a, struct agent_job *job, size_t from,
 		const struct diag *bad = bad_sender;
 
 		if (bad == NULL)
-			bad = judge(a, job, job->rcpts[i].ctl);
+			bad = flight_judge(a, job, job->rcpts[i].ctl);
 		if (bad == NULL)
 			ret[kept++] = i;
 		else
@@ -134,6 +139,9 @@ void flight_make_batches(struct agent *a, struct flight *f)
 	size_t *rcpts = arena_array(job->arena, job->n_rcpts, sizeof(*rcpts));
 	size_t at = 0, from = 0, n;
 
+	f->request = security_request(job);
+	f->is_tls_report = job->n_rcpts > 0 &&
+			   tlsrpt_is_report(job->rcpts[0].ctl->header->text);
 	while ((n = agent_job_group(job, &at)) > 0) {
 		size_t kept = check_group(a, job, from, n, rcpts + from);
 
@@ -149,8 +157,10 @@ void flight_free(struct agent *a, struct flight *f)
 {
 	struct batch *b;
 
-	TAILQ_FOREACH (b, &f->batches, link)
+	TAILQ_FOREACH (b, &f->batches, link) {
 		content_done(&b->content);
+		transit_done(&b->transit);
+	}
 	body_done(&f->body);
 	agent_job_close(a, &f->job);
 	arena_free(f->arena);

@@ -10,8 +10,9 @@
 #define SMTPTA_FLIGHT_H
 
 #include "agent/job.h"
+#include "policy/tls.h"
 #include "smtp/engine.h"
-#include "smtpta/content.h"
+#include "smtpta/transit.h"
 #include "smtpta/tried.h"
 
 #include <sys/queue.h>
@@ -30,10 +31,12 @@ struct batch {
 	enum batch_state state;
 	unsigned tries; /* that counted */
 	struct smtp_transaction t;
+	struct transit transit; /* what the message becomes; while it is sent */
 	struct content content;
 	bool has_content_begun;
 	int64_t added_at, content_at; /* to the engine; its first byte; ms */
 	size_t *rcpts; /* of t, as indices into the job's; shared memory */
+	size_t room;   /* of rcpts, if there is more than t needs */
 	struct agent_outcome *outcomes; /* room for them while it is sent */
 	size_t n_outcomes;
 	size_t *leftover; /* refused by a limit on recipients: to go next */
@@ -49,6 +52,11 @@ struct batch {
 	unsigned without, on_trial;
 	bool is_v6_blamed;  /* for some that are postponed */
 	struct tried tried; /* hosts it is not to go to any more */
+	/*
+	 * 8-bit text that cannot be encoded: it went on to hosts that take it;
+	 * there were none, so it goes as it is.
+	 */
+	bool seeks_8bit, goes_raw;
 };
 TAILQ_HEAD(batch_list, batch);
 
@@ -65,6 +73,8 @@ struct flight {
 	bool is_job, is_too_long, must_resync;
 	struct slice name, host;
 	struct agent_job job;
+	enum tls_request request; /* what its message asks for; once open */
+	bool is_tls_report;	  /* it is one about TLS: tlsrpt_is_report() */
 	struct body body;
 	struct batch_list batches;
 	size_t n_open;	  /* batches not over: those in the list */
@@ -74,6 +84,9 @@ struct flight {
 	 * goes on to another one; NULL, or a NULL in it: nothing.
 	 */
 	const struct diag **earlier;
+	/* See smtpta/guests.h: the last session; each of ctl that was taken. */
+	unsigned seated_for;
+	bool *was_guest;
 };
 TAILQ_HEAD(flight_list, flight);
 
@@ -82,6 +95,13 @@ struct flight *flight_of_line(void);
 
 /* A job for a host, not opened yet. */
 struct flight *flight_of_job(struct slice name, struct slice host);
+
+/*
+ * Why a recipient must not be sent to, whatever the host, or NULL: a bad
+ * address, or a deadline that has passed. Lives in the job's arena.
+ */
+const struct diag *flight_judge(struct agent *a, struct agent_job *job,
+				const struct ctl_rcpt *rcpt);
 
 /*
  * Makes a batch of each delivery group of the opened job. Recipients and

@@ -199,6 +199,31 @@ static void test_refusal_of_ipv6_is_tried_once_over_ipv4(void **state)
 	}
 }
 
+/*
+ * The last try over IPv4 was still to come, and then nobody could be reached
+ * for the mail that came first.
+ */
+static void test_refusal_of_ipv6_stands_if_all_hosts_are_lost(void **state)
+{
+	static const char *const literals[] = { "[127.0.0.1]", "[IPv6:::1]" };
+	const char *const scripts[] = {
+		"",
+		BEGIN "C:MAIL\nS:250 ok\nC:RCPT\nS:550 5.7.1 no PTR, see our "
+		      "IPv6 guidelines\nC:RSET\nS:250 ok\nC:MAIL\nX\n"
+	};
+	struct hosts h;
+
+	(void)state;
+	hosts_begin_at(&h, literals, scripts, 2);
+	h.run.options.v6_first = true;
+	write_job(&h.run, "7", RCPT("a@x") HEADER RCPT("b@x") HEADER);
+	feed_job(&h.run, "7");
+	go(&h.run);
+	check_count(&h.run, "\tdeferall smtp; 466 (connect to ", 1);
+	check_tags(&h.run, "7", "- ");
+	hosts_end(&h);
+}
+
 static void test_only_those_put_off_go_on(void **state)
 {
 	const char *const scripts[] = {
@@ -269,6 +294,8 @@ int main(void)
 		cmocka_unit_test(
 		    test_greylisting_host_is_the_first_to_be_asked_again),
 		cmocka_unit_test(test_refusal_of_ipv6_is_tried_once_over_ipv4),
+		cmocka_unit_test(
+		    test_refusal_of_ipv6_stands_if_all_hosts_are_lost),
 		cmocka_unit_test(test_only_those_put_off_go_on),
 		cmocka_unit_test(
 		    test_first_host_stays_the_first_for_other_mail),

@@ -6,6 +6,8 @@
 #include "agent/syslog.h"
 #include "base/interval.h"
 #include "base/keyword.h"
+#include "base/log.h"
+#include "mime/charset.h"
 #include "net/addr.h"
 #include "net/dns_files.h"
 
@@ -14,6 +16,9 @@
 
 enum {
 	WINDOW_MAX = 10000,
+	DNS_TIMEOUT_STANDARD = 60,
+	DNS_TIMEOUT_LEAST = 5,
+	DNS_TIMEOUT_MOST = 3600,
 	IDLE_STANDARD = 150,
 	IDLE_MAX = 20 * 24 * 3600 /* fits 31 bits of milliseconds */
 };
@@ -32,6 +37,7 @@ static const struct timeout timeout_rows[] = {
 	{ "cmd", FIELD(cmd), 5, 5 * 60 },
 	{ "data", FIELD(data), 10, 2 * 60 },
 	{ "dot", FIELD(dot), 10, 20 * 60 },
+	{ "tls", FIELD(tls), 5, 60 },
 };
 
 static unsigned *field_of(struct smtpta_timeouts *t, const struct timeout *row)
@@ -46,6 +52,9 @@ struct smtpta_options smtpta_options_default(void)
 				    .port = 25,
 				    .window = 100,
 				    .window_bytes = 4 * 1024 * 1024,
+				    .dns_timeout = DNS_TIMEOUT_STANDARD,
+				    .expand_tabs = true,
+				    .has_for_clause = true,
 				    .idle = IDLE_STANDARD,
 				    .probe_after = 20,
 				    .signal_grace = 60,
@@ -84,7 +93,7 @@ int smtpta_options_timeout(struct smtpta_options *o, struct slice value,
 		*field_of(&o->timeouts, row) = seconds;
 		return 0;
 	}
-	return FAIL(err, "-T %.*s: expected conn, tcpw, cmd, data or dot",
+	return FAIL(err, "-T %.*s: expected conn, tcpw, cmd, data, dot or tls",
 		    SLICE_ARG(value));
 }
 
@@ -255,6 +264,39 @@ int smtpta_options_self(struct smtpta_options *o, struct slice value,
 	return 0;
 }
 
+/* ---- content --------------------------------------------------------------
+ */
+
+int smtpta_options_charset(struct smtpta_options *o, struct slice value,
+			   struct err *err)
+{
+	(void)err;
+	if (charset_is_name(value))
+		o->charset = value;
+	else if (value.len > 0)
+		log_line(LOG_LEVEL_WARNING,
+			 "DEFCHARSET '%.*s' is no name of a character set",
+			 SLICE_ARG(value));
+	return 0;
+}
+
+int smtpta_options_tabs(struct smtpta_options *o, struct slice value,
+			struct err *err)
+{
+	(void)err;
+	o->expand_tabs = value.len == 0 || slice_eq(value, SLICE("0"));
+	return 0;
+}
+
+int smtpta_options_no_for_clause(struct smtpta_options *o, struct slice value,
+				 struct err *err)
+{
+	(void)value;
+	(void)err;
+	o->has_for_clause = false;
+	return 0;
+}
+
 /* ---- -O ----------------------------------------------------------------- */
 
 static int set_attempts(struct smtpta_options *o, struct slice text)
@@ -262,6 +304,17 @@ static int set_attempts(struct smtpta_options *o, struct slice text)
 	if (text.len == 0)
 		return -1;
 	o->attempts = text.p; /* to the NUL behind it */
+	return 0;
+}
+
+static int set_dns_timeout(struct smtpta_options *o, struct slice text)
+{
+	unsigned seconds;
+
+	if (text.len == 0 || !interval_parse(text, &seconds) ||
+	    seconds < DNS_TIMEOUT_LEAST || seconds > DNS_TIMEOUT_MOST)
+		return -1;
+	o->dns_timeout = seconds;
 	return 0;
 }
 
@@ -298,6 +351,11 @@ static int set_syslog(struct smtpta_options *o, struct slice text)
 		return -1;
 	o->syslog_path = text.p; /* to the NUL behind it */
 	return 0;
+}
+
+static int set_stsfetch(struct smtpta_options *o, struct slice text)
+{
+	return set_path(&o->stsfetch, text);
 }
 
 static int set_sync(struct smtpta_options *o, struct slice text)
@@ -340,6 +398,14 @@ static int set_unknown_outcome(struct smtpta_options *o, struct slice text)
 									: -1;
 }
 
+static int set_unconvertible(struct smtpta_options *o, struct slice text)
+{
+	o->fails_unconvertible = slice_eq_nocase(text, SLICE("fail"));
+	return o->fails_unconvertible || slice_eq_nocase(text, SLICE("raw"))
+		   ? 0
+		   : -1;
+}
+
 static const struct own own_rows[] = {
 	{ "attempts", "a file, or -", set_attempts },
 	{ "dns", MODES, set_dns_mode },
@@ -347,11 +413,15 @@ static const struct own own_rows[] = {
 	{ "dns-hosts", PATH, set_dns_hosts },
 	{ "dns-resolv", PATH, set_dns_resolv },
 	{ "dns-servers", SERVERS, set_dns_servers },
+	{ "dns-timeout", "an interval from 5s to 1h, such as 60s",
+	  set_dns_timeout },
 	{ "idle", "an interval from 1s to 20d, such as 150s", set_idle },
 	{ "ignore-ezmlm", "no value", set_ignore_ezmlm },
 	{ "source", "IP addresses with commas between", set_source },
+	{ "stsfetch", PATH, set_stsfetch },
 	{ "sync", "always or auto", set_sync },
 	{ "syslog", "the absolute path of a socket", set_syslog },
+	{ "unconvertible", "raw or fail", set_unconvertible },
 	{ "unknown-outcome", "retry or hold", set_unknown_outcome },
 	{ "window", "MESSAGES or MESSAGES,BYTES", set_window },
 };

@@ -12,6 +12,8 @@
 #include "net/dns.h"
 #include "net/local.h"
 
+struct tlsconf;
+
 /* Seconds; RFC 5321 4.5.3.2 gives the minima that matter. */
 struct smtpta_timeouts {
 	unsigned conn; /* TCP connect to one address */
@@ -19,6 +21,7 @@ struct smtpta_timeouts {
 	unsigned cmd;  /* greeting and replies to EHLO, MAIL, RCPT, RSET */
 	unsigned data; /* 354 */
 	unsigned dot;  /* the reply to the end of data */
+	unsigned tls;  /* the TLS handshake, all of it */
 };
 
 struct smtpta_options {
@@ -39,6 +42,7 @@ struct smtpta_options {
 	bool eight_bit;		 /* -8: 8-bit passes whatever is offered */
 	bool no_esmtp;		/* -77: HELO only; LMTP has LHLO all the same */
 	bool connect_test;	/* -D */
+	bool takes_guests;	/* -e: recipients of other hosts too */
 	bool esmtp_if_greeted;	/* -E */
 	bool keep_headers;	/* -H: no encoded-words for 8-bit headers */
 	bool is_lmtp;		/* -M */
@@ -53,12 +57,22 @@ struct smtpta_options {
 	struct slice self_addresses; /* SELFADDRESSES */
 	struct dns_options dns;	     /* whom to ask for names, and how */
 	bool has_dns_mode;	     /* -O dns= was there */
+	unsigned dns_timeout; /* -O dns-timeout=: seconds for a destination */
 	/* A number below n (at least 1) by chance; NULL: none is wanted. */
 	size_t (*choose)(void *context, size_t n);
 	void *choose_context;
+	const char *tls_file;		 /* -S; or NULL */
+	const struct tlsconf *tls;	 /* as it was read; NULL: no -S */
+	struct slice tls_trouble;	 /* why it could not be; else empty */
+	const char *auth_file;		 /* -A; or NULL */
+	const char *stsfetch;		 /* the path of that program; or NULL */
 	bool ignore_ezmlm;		 /* -O ignore-ezmlm */
 	const char *attempts;		 /* -O attempts=: a file, "-" or NULL */
 	bool hold_unknown;		 /* -O unknown-outcome=hold */
+	bool fails_unconvertible;	 /* -O unconvertible=fail */
+	struct slice charset;		 /* DEFCHARSET; or empty */
+	bool expand_tabs;		 /* of headers, unless RFC822TABS */
+	bool has_for_clause;		 /* unless NORECEIVEDFORCLAUSE */
 	unsigned idle;			 /* -O idle=: seconds until QUIT */
 	const char *syslog_path;	 /* -O syslog=: where syslogd listens */
 	bool sync_always;		 /* -O sync=always */
@@ -120,6 +134,18 @@ MUST_USE int smtpta_options_mailvar(struct smtpta_options *o,
 				    struct slice value, struct err *err);
 MUST_USE int smtpta_options_self(struct smtpta_options *o, struct slice value,
 				 struct err *err);
+
+/*
+ * Read DEFCHARSET, RFC822TABS (TABs stay unless it is empty or 0) and
+ * NORECEIVEDFORCLAUSE, of which only counts that it is there. Never -1: what
+ * is no name of a character set is logged and left out.
+ */
+MUST_USE int smtpta_options_charset(struct smtpta_options *o,
+				    struct slice value, struct err *err);
+MUST_USE int smtpta_options_tabs(struct smtpta_options *o, struct slice value,
+				 struct err *err);
+MUST_USE int smtpta_options_no_for_clause(struct smtpta_options *o,
+					  struct slice value, struct err *err);
 
 /*
  * Reads a word of SELFADDRESSES: an address, plain or in brackets. False if it

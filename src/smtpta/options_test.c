@@ -229,6 +229,30 @@ static void check_own_refused(const char *value, const char *expected)
 	assert_string_equal(o.syslog_path, "/dev/log");
 }
 
+static void test_time_for_names_is_an_interval(void **state)
+{
+	static const char *const bad[] = { "dns-timeout",    "dns-timeout=",
+					   "dns-timeout=4",  "dns-timeout=1h1s",
+					   "dns-timeout=-9", "dns-timeout=x" };
+	struct smtpta_options o = smtpta_options_default();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(o.dns_timeout, 60);
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns-timeout=5"), &err),
+			 0);
+	assert_int_equal(o.dns_timeout, 5);
+	assert_int_equal(smtpta_options_own(&o, SLICE("dns-timeout=1h"), &err),
+			 0);
+	assert_int_equal(o.dns_timeout, 3600);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_int_equal(smtpta_options_own(&o, slice_of(bad[i]), &err),
+				 -1);
+		assert_non_null(strstr(err.text, "from 5s to 1h"));
+	}
+	assert_int_equal(o.dns_timeout, 3600);
+}
+
 static void test_idle_time_is_an_interval(void **state)
 {
 	static const char *const bad[] = { "idle",    "idle=",	  "idle=0",
@@ -579,6 +603,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_own_option_is_refused_by_name),
 		cmocka_unit_test(test_window_has_messages_and_perhaps_bytes),
 		cmocka_unit_test(test_bad_windows_are_refused),
+		cmocka_unit_test(test_time_for_names_is_an_interval),
 		cmocka_unit_test(test_idle_time_is_an_interval),
 		cmocka_unit_test(test_ignore_ezmlm_is_a_word_in_any_case),
 		cmocka_unit_test(test_attempts_go_to_a_file_or_stdout),

@@ -141,6 +141,9 @@ void recorder_free(struct recorder *r)
 		attempt_dialogue_done(&r->tries[i].opening);
 		str_done(&r->tries[i].host);
 		str_done(&r->tries[i].why);
+		str_done(&r->tries[i].security);
+		str_done(&r->tries[i].tls);
+		str_done(&r->tries[i].tls_lines);
 	}
 	free(r->tries);
 	str_done(&r->destination);
@@ -198,11 +201,17 @@ void recorder_try(struct recorder *r, struct slice host,
 	attempt_dialogue_clear(&t->opening);
 	str_clear(&t->why);
 	str_clear(&t->host);
+	str_clear(&t->security);
+	str_clear(&t->tls);
+	str_clear(&t->tls_lines);
 	*t = (struct attempt_try){ .addr = *addr,
 				   .at = began,
 				   .took = -1,
 				   .host = t->host,
 				   .why = t->why,
+				   .security = t->security,
+				   .tls = t->tls,
+				   .tls_lines = t->tls_lines,
 				   .opening = t->opening };
 	str_add(&t->host, json_cut(host, ATTEMPT_WORDS_MAX));
 	r->is_opening = true;
@@ -217,6 +226,26 @@ void recorder_connected(struct recorder *r, const struct net_addr *local)
 		return;
 	last_try(r)->has_local = true;
 	last_try(r)->local = *local;
+}
+
+static void set_text(struct str *to, struct slice text)
+{
+	str_clear(to);
+	str_add(to, text);
+}
+
+void recorder_security(struct recorder *r, struct slice json)
+{
+	if (r != NULL && r->n_tries > 0)
+		set_text(&last_try(r)->security, json);
+}
+
+void recorder_tls(struct recorder *r, struct slice json, struct slice lines)
+{
+	if (r == NULL || r->n_tries == 0)
+		return;
+	set_text(&last_try(r)->tls, json);
+	set_text(&last_try(r)->tls_lines, lines);
 }
 
 static void end_try(struct recorder *r)
@@ -285,6 +314,7 @@ static unsigned used_by(const struct smtp_said *said)
 		{ SLICE("SIZE="), SMTP_EXT_SIZE },
 		{ SLICE("SMTPUTF8"), SMTP_EXT_SMTPUTF8 },
 		{ SLICE("BY="), SMTP_EXT_DELIVERBY },
+		{ SLICE("REQUIRETLS"), SMTP_EXT_REQUIRETLS },
 		{ SLICE("RET="), SMTP_EXT_DSN },
 		{ SLICE("ENVID="), SMTP_EXT_DSN },
 	};
@@ -398,6 +428,15 @@ void recorder_begin(struct recorder *r, struct agent_job *job,
 	a = new_attempt(r, t, job);
 	a->has_transaction = true;
 	a->n_before = r->n_begun++;
+}
+
+void recorder_plan(struct recorder *r, const struct smtp_transaction *t,
+		   const struct passage *passage)
+{
+	struct attempt *a = r == NULL ? NULL : find_first(r, t);
+
+	if (a != NULL)
+		attempt_set_plan(a, passage);
 }
 
 void recorder_outcome(struct recorder *r, const void *key,

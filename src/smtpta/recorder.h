@@ -11,6 +11,7 @@
 #define SMTPTA_RECORDER_H
 
 #include "agent/job.h"
+#include "mime/passage.h"
 #include "net/addr.h"
 #include "smtp/engine.h"
 
@@ -59,6 +60,14 @@ void recorder_try(struct recorder *r, struct slice host,
 void recorder_connected(struct recorder *r, const struct net_addr *local);
 void recorder_ready(struct recorder *r);
 
+/*
+ * What was decided about the security of the address's host, and what the
+ * handshake came to: each a whole JSON value (smtpta/security_json.h); of the
+ * latter also lines for people, which may be empty.
+ */
+void recorder_security(struct recorder *r, struct slice json);
+void recorder_tls(struct recorder *r, struct slice json, struct slice lines);
+
 /* The address will not do. code: of a refusal, 0 if none came. */
 void recorder_failed(struct recorder *r, const struct diag *why, unsigned code);
 
@@ -89,6 +98,10 @@ void recorder_content(struct recorder *r, const struct smtp_transaction *t,
 /* A transaction is given to the engine. */
 void recorder_begin(struct recorder *r, struct agent_job *job,
 		    const struct smtp_transaction *t);
+
+/* What is planned for its content. */
+void recorder_plan(struct recorder *r, const struct smtp_transaction *t,
+		   const struct passage *passage);
 
 /*
  * What became of a recipient (index into the job's) in the attempt of a key:

@@ -326,7 +326,9 @@ static struct route name_route(const struct smtpta_options *o,
 	if (!is_good || is_address_text(name, a, &way->facts))
 		decide_without_asking(&how, a, way);
 	else
-		dns_mx_find(r, &how, conn_now() + ROUTE_LOOKUP_MAX, a, way);
+		dns_mx_find(r, &how,
+			    conn_now() + (int64_t)o->dns_timeout * 1000, a,
+			    way);
 	return route_of(o, way, a);
 }
 

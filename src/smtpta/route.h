@@ -13,8 +13,6 @@
 #include "net/dns_mx.h"
 #include "smtpta/options.h"
 
-enum { ROUTE_LOOKUP_MAX = 60 * 1000 }; /* milliseconds for all questions */
-
 /* Whose an address is. */
 struct route_host {
 	/* The exchanger; the name or literal that was given; a UNIX path. */
@@ -27,6 +25,7 @@ struct route {
 	struct route_host *hosts; /* one each of addrs */
 	size_t n;
 	bool is_literal;
+	bool is_address; /* a name that is the text of an address */
 	const struct diag *failure; /* why n is 0; NULL otherwise */
 	/* How it was found, with every answer; NULL if it took no name. */
 	const struct dns_mx_way *way;
@@ -40,7 +39,8 @@ struct route {
 };
 
 /*
- * Finds the way to a destination; everything lives in a. The resolver is not
+ * Finds the way to a destination, in o->dns_timeout seconds at most;
+ * everything lives in a. The resolver is not
  * used for literals and UNIX sockets.
  */
 struct route route_find(const struct smtpta_options *o, struct dns_resolver *r,

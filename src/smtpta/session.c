@@ -49,6 +49,8 @@ void session_drop(struct session *s)
 	s->conn = NULL;
 	smtp_free(s->engine);
 	s->engine = NULL;
+	auth_dialogue_free(s->auth);
+	s->auth = NULL;
 	title_set_peer(&s->title, slice_make(NULL, 0), s->host, false);
 }
 
@@ -123,6 +125,16 @@ bool session_is_detour(const struct session *s)
 	return s->is_detour;
 }
 
+void session_secure(struct session *s, const struct session_safety *safety)
+{
+	s->safety = safety;
+}
+
+enum tls_request session_request(const struct session *s)
+{
+	return s->request;
+}
+
 const struct net_addr *session_passed(const struct session *s, size_t *ret_n)
 {
 	*ret_n = s->n_passed;
@@ -143,6 +155,18 @@ bool session_has_next(const struct session *s, const struct tried *avoid)
 const struct route *session_route(const struct session *s)
 {
 	return &s->route;
+}
+
+struct slice session_exchanger(const struct session *s)
+{
+	return s->conn != NULL && s->route.way != NULL
+		   ? s->route.hosts[s->at].name
+		   : slice_make(NULL, 0);
+}
+
+unsigned session_number(const struct session *s)
+{
+	return s->number;
 }
 
 bool session_saw_outage(const struct session *s)
@@ -212,9 +236,11 @@ static void lost_by_timeout(struct session *s)
 
 static void lost_by_error(struct session *s, const char *what, int code)
 {
+	const char *trouble = code == EPROTO ? tls_trouble(s->conn) : NULL;
 	struct str why = STR_INIT;
 
-	str_addf(&why, "%s: %s", what, strerror(code));
+	str_addf(&why, "%s: %s", what,
+		 trouble != NULL ? trouble : strerror(code));
 	smtp_lost(s->engine, "connection-lost", str_cstr(&why));
 	str_done(&why);
 }

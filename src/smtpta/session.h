@@ -14,6 +14,7 @@
 #include "smtpta/options.h"
 #include "smtpta/recorder.h"
 #include "smtpta/route.h"
+#include "smtpta/security.h"
 #include "smtpta/sesslog.h"
 #include "smtpta/tried.h"
 
@@ -27,12 +28,23 @@ struct session; /* opaque */
 typedef int session_fill(struct smtp_transaction *t, bool needs_dots,
 			 struct str *sink, struct err *err);
 
+/* What makes connections secure; all borrowed. */
+struct session_safety {
+	struct security_scene scene;
+	struct tls_client *tls;
+	bool wants_chain;	/* all certificates, for explanations */
+	struct tlsnotes *notes; /* results for TLSRPT; NULL: nobody counts */
+};
+
 /* What is known about a peer and asked for, when a connection is opened. */
 struct session_terms {
 	unsigned ignored; /* extensions, a set of enum smtp_ext */
 	unsigned window;  /* messages; see smtp/engine.h */
 	uint64_t window_bytes;
 	struct tried avoid; /* addresses that are passed over */
+	/* What the message asks for that the session is opened for. */
+	enum tls_request request;
+	bool is_tls_report; /* and it is one about TLS: nothing is counted */
 	/* Asked first among its equals; borrowed, or NULL. */
 	const struct net_addr *first;
 	int64_t (*wall_time)(void); /* Unix time; NULL: no BY= is sent */
@@ -57,6 +69,12 @@ void session_listen(struct session *s, session_said *listener, void *context);
 /* Tells a recorder of all that happens; NULL: none. Borrowed. */
 void session_record(struct session *s, struct recorder *recorder);
 
+/*
+ * From now on hosts get the security that policy/tls.h decides on. Without it,
+ * or with NULL, TLS is never spoken. Borrowed.
+ */
+void session_secure(struct session *s, const struct session_safety *safety);
+
 /* Closes the connection, with QUIT if it is in order, and frees. */
 void session_free(struct session *s);
 
@@ -80,6 +98,18 @@ bool session_is_for(const struct session *s, struct slice host);
 bool session_is_detour(const struct session *s);
 
 /*
+ * May mail for another domain (A-labels), of which the host of the open session
+ * is the best exchanger, go over it? Each domain has its own security.
+ */
+bool session_may_share(struct session *s, struct slice domain);
+
+/* Is mail that asked for REQUIRETLS to be sent with it over this session? */
+bool session_needs_requiretls(const struct session *s);
+
+/* What was asked for when the open (or last) session was opened. */
+enum tls_request session_request(const struct session *s);
+
+/*
  * The addresses of the destination that were asked: those that would not do
  * when the session was opened, and at the end that of the open (or last)
  * session, if it came to one. Borrowed until the next session_open().
@@ -97,6 +127,15 @@ bool session_saw_outage(const struct session *s);
  * next session_open().
  */
 const struct route *session_route(const struct session *s);
+
+/*
+ * The name of the host that the open session is with; empty if it has none,
+ * being an address or a UNIX socket. Borrowed likewise.
+ */
+struct slice session_exchanger(const struct session *s);
+
+/* How many sessions there have been, this one included. */
+unsigned session_number(const struct session *s);
 
 /* The engine of the open session. */
 struct smtp_engine *session_engine(struct session *s);

@@ -12,6 +12,7 @@
 #include "net/conn.h"
 #include "smtpta/attempts.h"
 #include "smtpta/deliver.h"
+#include "smtpta/safety.h"
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -26,7 +27,8 @@ enum {
 struct outage {
 	struct arena *arena;
 	struct slice host;
-	const struct diag *why; /* NULL: there is none */
+	enum tls_request request; /* of the mail that found it out */
+	const struct diag *why;	  /* NULL: there is none */
 	int64_t until;
 };
 
@@ -36,6 +38,7 @@ struct smtpta {
 	struct agent *agent;
 	struct session *session; /* also the deliver's */
 	struct dns_resolver *dns;
+	struct safety *safety;
 	bool is_dns_judged; /* what was wrong with it has been told */
 	struct peers *peers;
 	struct flight_list flights;
@@ -51,19 +54,22 @@ struct smtpta {
  */
 
 static void remember_outage(struct smtpta *s, struct slice host,
-			    const struct diag *why)
+			    enum tls_request request, const struct diag *why)
 {
 	struct outage *o = &s->outage;
 
 	arena_reset(o->arena);
 	o->host = arena_dup(o->arena, host);
+	o->request = request;
 	o->why = diag_copy(why, o->arena);
 	o->until = conn_now() + OUTAGE_MS;
 }
 
-static bool is_out(const struct smtpta *s, struct slice host)
+/* Mail that asks for more or less than what found it out may find a way. */
+static bool is_out(const struct smtpta *s, const struct flight *f)
 {
-	return s->outage.why != NULL && slice_eq_nocase(s->outage.host, host) &&
+	return s->outage.why != NULL && s->outage.request == f->request &&
+	       slice_eq_nocase(s->outage.host, f->host) &&
 	       conn_now() < s->outage.until;
 }
 
@@ -214,6 +220,21 @@ static void on_busy(const struct smtpta *s, struct flight *f)
 	f->state = FLIGHT_WAITING;
 }
 
+/* The file of -S cannot be used: nobody knows what may go in clear text. */
+static const struct diag *tls_unknown(const struct smtpta *s,
+				      const struct flight *f)
+{
+	struct diag *d = ARENA_NEW(f->job.arena, struct diag);
+
+	d->fate = FATE_DEFERRED_ALL;
+	d->reason = "tls-config";
+	d->status = SLICE("4.3.5 (TLS configuration)");
+	d->diagnostic = arena_printf(f->job.arena, "x-local; 400 (%.*s)",
+				     SLICE_ARG(s->options->tls_trouble));
+	d->text = d->diagnostic;
+	return d;
+}
+
 static void open_flight(struct smtpta *s, struct flight *f)
 {
 	struct agent_request request = { .name = f->name,
@@ -244,7 +265,9 @@ static void open_flight(struct smtpta *s, struct flight *f)
 	if (s->outage.why != NULL && !slice_eq_nocase(s->outage.host, f->host))
 		s->outage.why = NULL; /* another host: begin afresh */
 	flight_make_batches(s->agent, f);
-	if (f->state == FLIGHT_OPEN && is_out(s, f->host))
+	if (f->state == FLIGHT_OPEN && s->options->tls_trouble.len > 0)
+		deliver_unreachable(&s->deliver, f, tls_unknown(s, f), true);
+	if (f->state == FLIGHT_OPEN && is_out(s, f))
 		deliver_unreachable(&s->deliver, f, s->outage.why, false);
 }
 
@@ -300,14 +323,14 @@ static void end_flights(struct smtpta *s)
  * ----------------------------------------------------------- */
 
 static void on_unreachable(struct smtpta *s, struct slice host,
-			   const struct diag *why)
+			   enum tls_request request, const struct diag *why)
 {
 	bool is_first = true;
 	struct flight *f;
 
-	remember_outage(s, host, why);
+	remember_outage(s, host, request, why);
 	TAILQ_FOREACH (f, &s->flights, link) {
-		if (f->state != FLIGHT_OPEN)
+		if (f->state != FLIGHT_OPEN || f->request != request)
 			continue;
 		deliver_unreachable(&s->deliver, f, s->outage.why, is_first);
 		is_first = false;
@@ -408,6 +431,8 @@ static bool connect_for(struct smtpta *s, struct slice host)
 		.wall_time = agent_options(s->agent)->wall_time,
 	};
 	s->terms.avoid = first->tried;
+	s->terms.request = first->flight->request;
+	s->terms.is_tls_report = first->flight->is_tls_report;
 	if (peer->has_greylisted)
 		s->terms.first = &peer->greylisted;
 	if (!session_is_for(s->session, host)) {
@@ -422,7 +447,7 @@ static bool connect_for(struct smtpta *s, struct slice host)
 		if (first->tried.n > 0)
 			deliver_no_further(&s->deliver, first, why);
 		else
-			on_unreachable(s, host, why);
+			on_unreachable(s, host, s->terms.request, why);
 		return false;
 	}
 	s->outage.why = NULL;
@@ -529,6 +554,37 @@ static void tell_log_trouble(void *context, const char *text)
 	agent_comment(context, "%s", text);
 }
 
+static bool may_share(void *context, struct slice domain)
+{
+	return session_may_share(context, domain);
+}
+
+static struct guests *new_guests(const struct smtpta *s, struct sesslog *log)
+{
+	return guests_new(&(struct guests_setup){
+	    .options = s->options,
+	    .agent = s->agent,
+	    .session = s->session,
+	    .may_share = may_share,
+	    .context = s->session,
+	    .dns = s->dns,
+	    .log = log,
+	});
+}
+
+static struct safety *make_safety(struct smtpta *s)
+{
+	const struct safety_setup setup = {
+		.options = s->options,
+		.dns = s->dns,
+		.wall_time = agent_options(s->agent)->wall_time,
+		.complain = tell_log_trouble,
+		.context = s->agent,
+	};
+
+	return safety_new(&setup);
+}
+
 int smtpta_run(const struct smtpta_options *o, struct agent *a)
 {
 	const struct agent_options *ao = agent_options(a);
@@ -547,6 +603,8 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	dns.should_stop = agent_is_interrupted;
 	s.dns = dns_new(&dns);
 	s.session = session_new(o, s.dns, log, deliver_fill);
+	s.safety = make_safety(&s);
+	session_secure(s.session, safety_of_sessions(s.safety));
 	attempts = attempts_new(o, a);
 	session_record(s.session, attempts_recorder(attempts));
 	s.has_host = ao->has_host;
@@ -558,13 +616,16 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 		.session = s.session,
 		.recorder = attempts_recorder(attempts),
 	};
+	s.deliver.guests = o->takes_guests ? new_guests(&s, log) : NULL;
 	session_listen(s.session, tell_verbose_logs, &s);
 	sesslog_listen(log, tell_log_trouble, a);
 	agent_listen(a, log_settled, &s);
 	run(&s);
 	agent_listen(a, NULL, NULL);
 	agent_flush(a);
+	guests_free(s.deliver.guests);
 	session_free(s.session);
+	safety_free(s.safety);
 	dns_free(s.dns);
 	attempts_free(attempts);
 	sesslog_close(log);

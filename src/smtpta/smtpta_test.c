@@ -7,6 +7,7 @@
  */
 #include "smtpta/smtpta.h"
 
+#include "base/keyword.h"
 #include "smtpta/test_run.h"
 
 /* ---- several lines ------------------------------------------------------ */
@@ -198,6 +199,57 @@ static void test_silent_server_is_given_up_at_its_deadline(void **state)
 	run_end(&r, NULL);
 }
 
+/* A port of 127.0.0.1 where nobody listens. */
+static struct slice nobodys_place(struct arena *a)
+{
+	struct net_addr addr;
+	struct str text = STR_INIT;
+	struct slice place;
+	struct err err;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(
+	    net_literal_parse(SLICE("[127.0.0.1]"), 0, &addr, &err), 0);
+	assert_int_equal(bind(fd, &addr.u.any, addr.len), 0);
+	assert_int_equal(getsockname(fd, &addr.u.any, &addr.len), 0);
+	str_addf(&text, "[127.0.0.1]:%u", (unsigned)net_addr_port(&addr));
+	place = arena_dup(a, str_slice(&text));
+	str_done(&text);
+	fd_close(fd);
+	return place;
+}
+
+/* Once, however many names are asked for; and the mail is not held by it. */
+static void test_lack_of_dnssec_is_told_once(void **state)
+{
+	static const enum dns_mode modes[] = { DNS_VALIDATE, DNS_OFF };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		struct arena *a = arena_new();
+		struct run r;
+
+		run_begin(&r, "");
+		r.options.dns.mode = modes[i];
+		r.options.dns.servers = nobodys_place(a).p;
+		r.options.dns.anchor_file = "/nowhere/anchor";
+		r.options.dns.hosts = "";
+		write_job(&r, "7",
+			  "r" POST_SLOTS "smtp a.example a@x 501\n" HEADER);
+		write_job(&r, "8",
+			  "r" POST_SLOTS "smtp b.example b@x 501\n" HEADER);
+		feed(&r, "7\ta.example\n8\tb.example\n");
+		go(&r);
+		check_count(&r, "\n# smtp:4711: no DNSSEC here: ",
+			    modes[i] == DNS_VALIDATE);
+		check_count(&r, "DNSSEC", modes[i] == DNS_VALIDATE);
+		check_count(&r, "no resolver can be asked", 4);
+		check_tags(&r, "7", " ");
+		run_end(&r, NULL);
+		arena_free(a);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -216,6 +268,7 @@ int main(void)
 		    test_host_that_refuses_for_good_fails_everybody),
 		cmocka_unit_test(
 		    test_silent_server_is_given_up_at_its_deadline),
+		cmocka_unit_test(test_lack_of_dnssec_is_told_once),
 	};
 
 	return TEST_RUN(tests);

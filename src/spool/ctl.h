@@ -85,6 +85,7 @@ struct ctl_dsn {
 	struct slice orcpt, inrcpt, infrom; /* raw values; may be empty */
 	struct slice ezmlm;
 	struct ctl_deliverby by;
+	bool requires_tls; /* REQUIRETLS (RFC 8689): the word alone */
 };
 
 struct ctl_rcpt {

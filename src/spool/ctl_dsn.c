@@ -6,6 +6,7 @@
  *	ORCPT= INRCPT= INFROM= addr-type ";" xtext	(RFC 3461 4.2)
  *	BY= ["-"] digits [";" *("R" / "N" / "T")]	(RFC 2852, absolute)
  *	EZMLM= text
+ *	REQUIRETLS			(RFC 8689; ours: others skip it)
  *
  * Nothing in an `N` line makes a file unusable: what is not understood is
  * left out, since a recipient without its wishes is better than none.
@@ -114,6 +115,8 @@ void ctl_read_dsn(struct slice value, struct ctl_dsn *dsn)
 	struct slice item, key;
 
 	while (slice_word(&value, &item)) {
+		if (slice_eq_nocase(item, SLICE("REQUIRETLS")))
+			dsn->requires_tls = true;
 		if (!slice_has(item, '=') || !slice_cut(&item, '=', &key))
 			continue;
 		for (size_t i = 0; i < COUNT(items); i++)

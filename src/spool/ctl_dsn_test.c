@@ -170,6 +170,27 @@ static void test_unreadable_by_is_skipped(void **state)
 		assert_false(read_items(rows[i]).by.is_set);
 }
 
+static void test_requiretls_is_a_word_alone(void **state)
+{
+	static const struct {
+		const char *items;
+		bool want;
+	} rows[] = {
+		{ "REQUIRETLS", true },
+		{ "NOTIFY=NEVER requiretls", true },
+		{ "REQUIRETLS ORCPT=rfc822;a@b", true },
+		{ "", false },
+		{ "REQUIRETLS=yes", false },
+		{ "REQUIRETLSX", false },
+		{ "ORCPT=rfc822;REQUIRETLS", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(read_items(rows[i].items).requires_tls,
+				 rows[i].want);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -179,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_repeated_item_the_last_counts),
 		cmocka_unit_test(test_by_forms),
 		cmocka_unit_test(test_unreadable_by_is_skipped),
+		cmocka_unit_test(test_requiretls_is_a_word_alone),
 	};
 
 	return TEST_RUN(tests);
