@@ -191,8 +191,8 @@ fuzz: setup
 .PHONY: fuzzers
 fuzzers: $(foreach f,$(FUZZERS),$(B)/fuzz/$(subst /,-,$(f)))
 
-BENCH := linkdelay sendloop sink spawn
-$(B)/bench/%: bench/%.c $(call lib,base)
+BENCH := convert linkdelay sendloop sink spawn
+$(B)/bench/%: bench/%.c $(call lib,mime) $(call lib,base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 

@@ -147,11 +147,11 @@ class Net:
         return result[0]
 
     def server(self, n: int, *, v6: bool = False, port: int = 25,
-               **how) -> smtpd.Server:
+               kind=smtpd.Server, **how) -> smtpd.Server:
         """A mail server on the far host; it ends with the net."""
         net = self
 
-        class Far(smtpd.Server):
+        class Far(kind):
             def _bind(self) -> socket.socket:
                 return net.inside(super()._bind)
 

@@ -27,7 +27,10 @@ mx1.example.org A ok insecure cache 60 host.example.net 198.51.100.1
 mx1.example.org AAAA nodata insecure network 60 -
 mx2.example.org A ok secure network 60 - 198.51.100.2 127.0.0.3
 mx2.example.org AAAA nxdomain secure network 60 - ; a text
-"""
+_mta-sts.example.org TXT nxdomain secure network 60 -
+mx1.example.org CNAME ok insecure network 60 - host.example.net
+_25._tcp.mx2.example.org TLSA ok secure network 60 - 3:1:1:""" + \
+    "ab" * 32 + "\n"
 
 
 # ---- the text, made of the JSON ---------------------------------------------
@@ -295,7 +298,10 @@ def test_every_step_is_told(explain):
         ("mx1.example.org", "A", "insecure", 60),
         ("mx1.example.org", "AAAA", "insecure", 60),
         ("mx2.example.org", "A", "secure", 60),
-        ("mx2.example.org", "AAAA", "secure", 60)]
+        ("mx2.example.org", "AAAA", "secure", 60),
+        ("_mta-sts.example.org", "TXT", "secure", 60),
+        ("mx1.example.org", "CNAME", "insecure", 60),
+        ("_25._tcp.mx2.example.org", "TLSA", "secure", 60)]
     assert d["answers"][1]["aliases"] == ["host.example.net"]
     assert d["answers"][4]["detail"] == "a text"
     assert [(h["name"], h["preference"], h["fate"], h.get("canonical"))
@@ -318,6 +324,7 @@ HOST = """\
 x.example MX nodata secure network 9 -
 x.example A {} secure network 9 - {}
 x.example AAAA {} secure network 9 -
+_25._tcp.x.example TLSA nodata secure network 9 -
 """
 ONE = "x.example MX ok secure network 9 - 10:m.example\n" + \
     HOST.replace("x.example", "m.example").partition("\n")[2]
@@ -395,7 +402,8 @@ def test_options_beside_it_count(explain, options, want):
     d = explain("-p", "2525", "x.example", *options, "-L", "[127.0.0.1]",
                 answers="x.example MX nodata secure network 9 -\n"
                 "x.example A ok secure network 9 - 198.51.100.1\n"
-                "x.example AAAA ok secure network 9 - 2001:db8::1\n")
+                "x.example AAAA ok secure network 9 - 2001:db8::1\n"
+                "_2525._tcp.x.example TLSA nodata secure network 9 -\n")
     if len(d["addresses"]) < 2:
         pytest.skip("no IPv6 here")
     assert [a["address"] for a in d["addresses"]] == want
@@ -571,8 +579,8 @@ def test_the_order_by_chance_is_kept_for_the_connections(explain, smtpd):
     answers = "x.example MX ok secure network 9 -"
     answers += "".join(f" 10:m{i}.example" for i in range(1, 10)) + "\n"
     for i in range(1, 10):
-        answers += f"m{i}.example A ok secure network 9 - 127.0.0.{i}\n"
-        answers += f"m{i}.example AAAA nodata secure network 9 -\n"
+        answers += f"m{i}.example A ok insecure network 9 - 127.0.0.{i}\n"
+        answers += f"m{i}.example AAAA nodata insecure network 9 -\n"
     explain.file.write_text(answers)
     seen = set()
     for _ in range(4):
@@ -616,8 +624,8 @@ def peers_at(*addresses):
     lines = "x.example MX ok secure network 9 -" + "".join(
         f" {10 * i}:{n}" for i, n in enumerate(names)) + "\n"
     for name, address in zip(names, addresses):
-        lines += (f"{name} A ok secure network 9 - {address}\n"
-                  f"{name} AAAA nodata secure network 9 -\n")
+        lines += (f"{name} A ok insecure network 9 - {address}\n"
+                  f"{name} AAAA nodata insecure network 9 -\n")
     return lines
 
 

@@ -8,8 +8,8 @@ tlspeer - the scriptable server (smtpd.py) with STARTTLS and AUTH.
 
 Two more events for scripts: "STARTTLS", whose reply may be any; and
 "handshake", after a 220, with a Do: `raw` bytes as the answer to the client's
-first ones, silent (a stall), close="before", delay. Bytes in the clear behind the 220 are a Do's
-`extra` at STARTTLS.
+first ones, silent (a stall), close="before", delay. Bytes in the clear behind
+the 220 are a Do's `extra` at STARTTLS.
 
 Whatever the client said in the clear is forgotten after the handshake, as it
 must forget what it heard. What EHLO offers is different then: STARTTLS is
@@ -117,7 +117,7 @@ def exporter(connection: ssl.SSLObject) -> bytes:
     library = ctypes.CDLL("libssl.so.3")
     done = library.SSL_export_keying_material(
         ctypes.c_void_p.from_address(at), out, ctypes.c_size_t(32), EXPORTER,
-        ctypes.c_size_t(len(EXPORTER)), b"", ctypes.c_size_t(0), 0)
+        ctypes.c_size_t(len(EXPORTER)), b"", ctypes.c_size_t(0), 1)
     if done != 1:
         raise ValueError("no keying material")
     return out.raw
@@ -150,10 +150,9 @@ class Exchange:
         tls = self.session.tls
         if tls is None:
             return None
-        is_new = tls.version() == "TLSv1.3"
-        if name == "tls-exporter" and is_new:
+        if name == "tls-exporter":
             return exporter(tls)
-        if name == "tls-unique" and not is_new:
+        if name == "tls-unique" and tls.version() != "TLSv1.3":
             return tls.get_channel_binding("tls-unique")
         if name == "tls-server-end-point":
             return self.session.server.shown(self.session).certificate_hash

@@ -19,7 +19,12 @@ cache, but they share one post office.
 
 from __future__ import annotations
 
+import datetime
+import json
 import random
+import subprocess
+import time
+import typing
 
 import pytest
 
@@ -44,6 +49,16 @@ def zone_of(name: str) -> tuple[str, str]:
     """ "mx1.secure" -> ("mx1", "secure"); a zone's own name is "@"."""
     label, _, zone = name.rpartition(".")
     return label or "@", zone
+
+
+class Counted(typing.NamedTuple):
+    """Sessions of a policy in a report, and how some of them failed."""
+
+    kind: str           # "no-policy-found", "sts", "tlsa"
+    domain: str
+    good: int
+    failed: int
+    why: list
 
 
 class TlsWay(Way):
@@ -279,6 +294,36 @@ class Site:
         assert agent.stop() == 0, agent.transcript
         assert agent.pending().lines == [], agent.transcript
         return way
+
+    # -- reports --
+
+    def report(self, domain: str) -> dict:
+        """What tlsrpt(8) would tell the domain of today; {} for nothing."""
+        found: list = []
+        for day in (0, 1):      # it may be midnight
+            date = datetime.date.fromordinal(
+                719163 + int(time.time()) // 86400 - day)
+            done = subprocess.run(
+                [zpost.program("tlsrpt"), "--dry-run", "--day",
+                 date.isoformat(), "--domain", f"{domain}.example", "-O",
+                 "contact=me@client.example", "-O", "dns=off", "-O",
+                 f"dns-servers={self.names.servers}"],
+                env={**self.office.environment(), "TZ": "UTC0"},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, timeout=60)
+            assert done.returncode == 0, done.stderr
+            found += map(json.loads, done.stdout.splitlines())
+        assert len(found) < 2, found
+        return found[0] if found else {}
+
+    def counted(self, domain: str) -> list[Counted]:
+        """The same, by policy; those without a policy first."""
+        return sorted(Counted(
+            p["policy"]["policy-type"], p["policy"]["policy-domain"],
+            p["summary"]["total-successful-session-count"],
+            p["summary"]["total-failure-session-count"],
+            [d["result-type"] for d in p.get("failure-details", [])])
+            for p in self.report(domain).get("policies", []))
 
     def end(self) -> None:
         for server in self.servers.values():

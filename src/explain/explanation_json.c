@@ -271,7 +271,7 @@ static void put_peer(struct json *j, const struct explained_peer *p)
 		json_null(j, "tls");
 	rest = p->tls_lines;
 	json_array(j, "tls_lines");
-	while (slice_cut(&rest, '\n', &line))
+	while (rest.len > 0 && slice_cut(&rest, '\n', &line))
 		json_text(j, NULL, line);
 	json_close(j);
 	if (p->code != 0)

@@ -32,8 +32,24 @@ bool passage_needs_trials(const struct passage *p,
 	return tree_plan_needs_trials(&p->label, channel);
 }
 
-void passage_plan(struct passage *p, const struct tree *tree,
-		  const struct mime_channel *channel)
+bool passage_needs_closer_look(const struct passage *p,
+			       const struct mime_channel *channel,
+			       const struct glance *glance)
+{
+	bool is_7bit = mime_is_7bit_channel(&p->label, channel);
+
+	/* what is labelled so may have parts that are, or have to be */
+	if (p->label.encoding == CTE_BINARY ||
+	    (is_7bit && p->label.encoding == CTE_8BIT))
+		return true;
+	return tree_plan_needs_trials(&p->label, channel) ||
+	       (is_7bit && glance->has_8bit) ||
+	       (channel->encodes_nul && glance->has_nul) ||
+	       channel->encodes_cr || glance->may_be_long;
+}
+
+static void plan(struct passage *p, const struct tree *tree,
+		 const struct scan *scan, const struct mime_channel *channel)
 {
 	const struct mime_plan *m = &p->plan.message;
 
@@ -43,10 +59,26 @@ void passage_plan(struct passage *p, const struct tree *tree,
 	if (tree != NULL)
 		tree_plan_make(tree, &p->label, channel, &p->plan);
 	else
-		mime_plan_make(&p->label, channel, NULL, NULL,
+		mime_plan_make(&p->label, channel, scan, NULL,
 			       &p->plan.message);
 	if (m->edits_header)
 		convert_header(&p->edited, str_slice(&p->clean), m);
+}
+
+void passage_plan(struct passage *p, const struct tree *tree,
+		  const struct mime_channel *channel)
+{
+	plan(p, tree, NULL, channel);
+}
+
+void passage_plan_glanced(struct passage *p, const struct glance *glance,
+			  const struct mime_channel *channel)
+{
+	struct scan scan = { .size = glance->size,
+			     .has_8bit = glance->has_8bit,
+			     .has_nul = glance->has_nul };
+
+	plan(p, NULL, &scan, channel);
 }
 
 struct slice passage_header(const struct passage *p)

@@ -15,6 +15,7 @@
 #ifndef MIME_PASSAGE_H
 #define MIME_PASSAGE_H
 
+#include "mime/glance.h"
 #include "mime/treeplan.h"
 
 struct passage {
@@ -39,6 +40,16 @@ void passage_done(struct passage *p);
 bool passage_needs_tree(const struct passage *p,
 			const struct mime_channel *channel);
 bool passage_needs_trials(const struct passage *p,
+			  const struct mime_channel *channel);
+
+/*
+ * The same, once a glance at the whole body has been taken, with the channel's
+ * line_max. If no tree is needed then, passage_plan_glanced() decides.
+ */
+bool passage_needs_closer_look(const struct passage *p,
+			       const struct mime_channel *channel,
+			       const struct glance *glance);
+void passage_plan_glanced(struct passage *p, const struct glance *glance,
 			  const struct mime_channel *channel);
 
 /*

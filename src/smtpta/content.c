@@ -63,19 +63,52 @@ int body_prepare(struct body *b, struct err *err)
 /* ---- its parts ------------------------------------------------------------
  */
 
-static int read_large(struct body *b, struct tree *t, struct err *err)
+typedef void take_piece(void *context, struct slice piece);
+
+static void take_for_tree(void *context, struct slice piece)
+{
+	tree_push(context, piece);
+}
+
+static void take_for_glance(void *context, struct slice piece)
+{
+	glance_push(context, piece);
+}
+
+/* Hands out all of the body, piece by piece. */
+static int read_through(struct body *b, take_piece *take, void *context,
+			struct err *err)
 {
 	struct str chunk = STR_INIT;
 	ssize_t n;
 
+	if (body_prepare(b, err) < 0)
+		return -1;
+	if (b->is_in_memory) {
+		take(context, str_slice(&b->bytes));
+		return 0;
+	}
 	message_rewind(b->message);
 	do {
 		str_clear(&chunk);
 		n = message_read(b->message, CONTENT_CHUNK, &chunk, err);
-		tree_push(t, str_slice(&chunk));
+		take(context, str_slice(&chunk));
 	} while (n > 0);
 	str_done(&chunk);
 	return n < 0 ? -1 : 0;
+}
+
+int body_glance(struct body *b, uint64_t line_max, const struct glance **ret,
+		struct err *err)
+{
+	if (!b->has_glance) {
+		glance_begin(&b->glance, line_max);
+		if (read_through(b, take_for_glance, &b->glance, err) < 0)
+			return -1;
+		b->has_glance = true;
+	}
+	*ret = &b->glance;
+	return 0;
 }
 
 static struct body_tree *find_tree(const struct body *b, struct slice header)
@@ -92,16 +125,11 @@ static struct body_tree *make_tree(struct body *b, const struct passage *p,
 				   bool makes_trials, struct err *err)
 {
 	struct body_tree *bt = mem_zero(1, sizeof(*bt));
-	int r = body_prepare(b, err);
 
 	bt->header = p->header;
 	bt->arena = arena_new();
 	tree_begin(&bt->tree, &p->label, makes_trials, bt->arena);
-	if (r == 0 && b->is_in_memory)
-		tree_push(&bt->tree, str_slice(&b->bytes));
-	else if (r == 0)
-		r = read_large(b, &bt->tree, err);
-	if (r < 0) {
+	if (read_through(b, take_for_tree, &bt->tree, err) < 0) {
 		free_tree(bt);
 		return NULL;
 	}

@@ -4,7 +4,8 @@
  * The header comes from the control file, the body from the message file;
  * both pass the one output filter (mime/wire.h) as the last stage. Memory is
  * constant whatever the size. A body that fits a chunk is read once; a larger
- * one twice: for the table of its parts, and to be sent.
+ * one twice: to know what it holds, and to be sent; and once more for the table
+ * of its parts, if that matters.
  */
 #ifndef SMTPTA_CONTENT_H
 #define SMTPTA_CONTENT_H
@@ -22,6 +23,8 @@ struct body {
 	struct message *message; /* borrowed */
 	struct str bytes;	 /* all of it, if it fits a chunk */
 	bool is_in_memory;
+	bool has_glance;
+	struct glance glance;
 	struct body_tree *trees; /* one for each header that was asked for */
 };
 
@@ -31,6 +34,13 @@ void body_done(struct body *b);
 
 /* Reads the body if it is small. -1, err filled, if it cannot be read. */
 MUST_USE int body_prepare(struct body *b, struct err *err);
+
+/*
+ * A glance at all of the body, taken once. -1, err filled, if it cannot be
+ * read.
+ */
+MUST_USE int body_glance(struct body *b, uint64_t line_max,
+			 const struct glance **ret, struct err *err);
 
 /*
  * The table of the body's parts under the header of a passage that was begun,

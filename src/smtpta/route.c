@@ -319,17 +319,22 @@ static struct route name_route(const struct smtpta_options *o,
 		.context = o->choose_context,
 	};
 	bool is_good = read_name(name, a, &way->facts.domain);
+	bool is_address;
+	struct route route;
 
 	find_self(o, a, &how, &way->facts);
 	if (!is_good)
 		way->facts.lookup = MX_LOOKUP_BAD_NAME;
-	if (!is_good || is_address_text(name, a, &way->facts))
+	is_address = is_good && is_address_text(name, a, &way->facts);
+	if (!is_good || is_address)
 		decide_without_asking(&how, a, way);
 	else
 		dns_mx_find(r, &how,
 			    conn_now() + (int64_t)o->dns_timeout * 1000, a,
 			    way);
-	return route_of(o, way, a);
+	route = route_of(o, way, a);
+	route.is_address = is_address;
+	return route;
 }
 
 struct route route_find(const struct smtpta_options *o, struct dns_resolver *r,

@@ -145,6 +145,14 @@ void safety_free(struct safety *s)
 	free(s);
 }
 
+void safety_tell(struct safety *s)
+{
+	struct err err;
+
+	if (s->store != NULL && store_was_mended(s->store, &err))
+		s->setup.complain(s->setup.context, err.text);
+}
+
 const struct session_safety *safety_of_sessions(const struct safety *s)
 {
 	return &s->of_sessions;

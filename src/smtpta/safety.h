@@ -30,6 +30,9 @@ struct safety *safety_new(const struct safety_setup *setup);
 /* NULL is allowed; connections must have been closed before. */
 void safety_free(struct safety *s);
 
+/* Tells what happened to the shared folder since it was last asked. */
+void safety_tell(struct safety *s);
+
 /* For session_secure(); lives as long as s. */
 const struct session_safety *safety_of_sessions(const struct safety *s);
 

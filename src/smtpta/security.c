@@ -32,9 +32,15 @@ static enum dane_dns dns_if_asked(const struct dns_answer *answer)
 	return answer->name.len == 0 ? DANE_DNS_NONE : dns_of(answer);
 }
 
-static enum tls_dnssec dnssec_here(struct dns_resolver *dns)
+/*
+ * Answers that are handed in stand for a resolver that validates: each says of
+ * itself how far it is to be believed.
+ */
+static enum tls_dnssec dnssec_here(const struct security_scene *scene)
 {
-	switch (dns_check(dns, 0)->trust) {
+	if (scene->options->dns.source != NULL)
+		return TLS_DNSSEC_WORKS;
+	switch (dns_check(scene->dns, 0)->trust) {
 	case DNS_TRUST_WORKS:
 		return TLS_DNSSEC_WORKS;
 	case DNS_TRUST_LOST:
@@ -49,7 +55,8 @@ static enum tls_dnssec dnssec_here(struct dns_resolver *dns)
 static enum tls_next next_of(const struct smtpta_options *o,
 			     const struct route *r)
 {
-	if (r->way == NULL)
+	/* No name, of which others could say something. */
+	if (r->way == NULL || r->is_address)
 		return TLS_NEXT_LITERAL;
 	if (o->forced.len > 0)
 		return TLS_NEXT_FORCED;
@@ -131,7 +138,7 @@ static void begin_facts(const struct security *s, size_t place,
 	f->host = s->route->hosts[place].name;
 	f->has_account = s->scene->auth != NULL &&
 			 auth_wants_verified(s->scene->auth, f->host);
-	f->dnssec = dnssec_here(s->scene->dns);
+	f->dnssec = dnssec_here(s->scene);
 }
 
 static void begin_inquiry(const struct security *s, size_t place,

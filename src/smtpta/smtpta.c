@@ -443,6 +443,7 @@ static bool connect_for(struct smtpta *s, struct slice host)
 	s->deliver.peer = peer;
 	is_open = session_open(s->session, host, &s->terms, &why);
 	judge_dns(s);
+	safety_tell(s->safety);
 	if (!is_open) {
 		if (first->tried.n > 0)
 			deliver_no_further(&s->deliver, first, why);

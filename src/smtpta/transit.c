@@ -94,18 +94,21 @@ int transit_plan(struct transit *t, const struct transit_way *way,
 		 struct slice header, struct body *body, struct err *err)
 {
 	struct mime_channel channel = transit_channel(way);
-	const struct tree *tree = NULL;
+	const struct glance *glance;
+	const struct tree *tree;
 	struct passage *p = &t->passage;
 
 	transit_done(t);
 	passage_begin(p, header);
-	if (body_prepare(body, err) < 0)
+	if (body_glance(body, channel.line_max, &glance, err) < 0)
 		return -1;
-	if (passage_needs_tree(p, &channel) &&
-	    body_tree(body, p, passage_needs_trials(p, &channel), &tree, err) <
-		0)
+	if (!passage_needs_closer_look(p, &channel, glance))
+		passage_plan_glanced(p, glance, &channel);
+	else if (body_tree(body, p, passage_needs_trials(p, &channel), &tree,
+			   err) < 0)
 		return -1;
-	passage_plan(p, tree, &channel);
+	else
+		passage_plan(p, tree, &channel);
 	finish_header(t, way);
 	if (t->header.len > header.len)
 		t->more = t->header.len - header.len;
