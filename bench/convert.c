@@ -1,5 +1,5 @@
 /*
- * convert - how fast bytes go through the conversion, in memory.
+ * convert.c - how fast bytes go through the conversion, in memory.
  *
  * usage: convert HOW ENCODING PASSES FILE
  *

@@ -17,7 +17,7 @@ from book import Sample, in_turns
 SIZE = 32 << 20
 PASSES = 3
 ROUNDS = 7
-GERMAN = "Grüße aus Köln, und was sonst noch in so einem Brief steht.\n".encode()
+GERMAN = "Grüße aus Köln, und was noch in so einem Brief steht.\n".encode()
 CHINESE = "汉字编码与转换的速度测试，一行一行地写下去。\n".encode()
 
 

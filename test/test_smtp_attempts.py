@@ -50,7 +50,7 @@ def keys(schema) -> set[str]:
 
 def test_manual_has_every_member():
     text = (MAN / "zpost-attempt.5").read_text()
-    documented = set(re.findall(r"(?m)^\.It Cm ([a-z_]+)", text))
+    documented = set(re.findall(r"(?m)^\.It Cm ([a-z_0-9]+)", text))
     assert documented == keys(attemptfile.RECORD)
 
 

@@ -297,7 +297,30 @@ def test_loss_of_validation_is_told(mail, nameserver, world, hosts, mode):
     way = mail("three.plain.example", **how)
     (comment,) = said([way])
     assert "no DNSSEC here any more: " in comment
+    assert (way.report.status, way.reason) == (DEFERRED, "dnssec-lost")
+    assert way.notary.status == "4.7.5 (TLS)"
+    assert [t["result"] for t in way.record["tried"]] == ["failed"] * 3
+    assert len(servers[1].sessions) == 1
+
+
+@pytest.mark.parametrize("mode", ["validate", "trusted"])
+def test_loss_of_validation_stops_only_what_needs_it(
+        office, mail, nameserver, world, hosts, mode):
+    """The postmaster may say that TLS need not be more than welcome."""
+    ns = nameserver({})
+    ns.upstream = world.unbound.place
+    servers = hosts(1)
+    how = {"port": servers[1].port, "mode": mode, "servers": ns.servers}
+    assert mail("plain.example", **how).report.status == SENT
+    ns.rules[". dnskey"] = Rule()
+    literal = servers[1].destination
+    assert mail("plain.example", "-F", literal, **how).report.status == SENT
+    rules = office.base / "smtp-tls.conf"
+    rules.write_text("tls-level may\n")
+    way = mail("three.plain.example", "-S", rules, **how)
+    assert len(said([way])) == 1
     assert way.report.status == SENT
+    assert way.record["security"]["reason"] == "may"
 
 
 def test_variables_say_the_same(office, smtp, world, hosts):

@@ -569,8 +569,14 @@ def test_validation_that_cannot_work_is_told(explain, world, office):
     anchor.write_bytes(world.anchor.read_bytes())
     assert explain(*how, "plain.example")["validation"]["trust"] == "works"
     anchor.write_text(". 300 IN DS 1 13 2 " + "00" * 32 + "\n")
-    d = explain(*how, "plain.example")
+    d = explain(*how, "plain.example", status=TEMPFAIL)
     assert d["validation"]["trust"] == "lost" and d["validation"]["why"]
+    assert d["failure"]["reason"] == "dnssec-lost"
+    assert {a["security"]["need"] for a in d["addresses"]} == {"impossible"}
+    rules = office.base / "smtp-tls.conf"
+    rules.write_text("tls-level may\n")
+    d = explain(*how, "-S", rules, "plain.example")
+    assert {a["security"]["reason"] for a in d["addresses"]} == {"may"}
 
 
 def test_the_order_by_chance_is_kept_for_the_connections(explain, smtpd):
@@ -805,6 +811,97 @@ def test_nothing_is_connected_to_for_a_bad_recipient(explain, smtpd):
     d = explain("--connect", "-F", server.destination, "bob>@x.example",
                 status=UNAVAILABLE)
     assert d["peers"] == [] and server.sessions == []
+
+
+# ---- security ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tlsa,need,reason", [
+    ("nodata secure network 9 -", "may", "opportunistic"),
+    ("ok secure network 9 - 3:1:1:" + "ab" * 32, "dane", "dane"),
+    ("ok secure network 9 - 3:1:1:abcd", "encrypt", "tlsa-unusable"),
+    ("ok insecure network 9 - 3:1:1:" + "ab" * 32, "may", "opportunistic"),
+    ("servfail indeterminate network 0 -", "impossible", "tlsa-unknown"),
+    ("bogus bogus network 0 -", "impossible", "tlsa-unknown"),
+    (None, "impossible", "tlsa-unknown")])
+def test_what_the_answers_ask_for(office, explain, tlsa, need, reason):
+    """What is not in the file is not known, so that the host gets no mail."""
+    answers = ONE.format("ok", "198.51.100.7", "nodata").partition("_25.")[0]
+    if tlsa is not None:
+        answers += f"_25._tcp.m.example TLSA {tlsa}\n"
+    d = explain("x.example", answers=answers,
+                status=TEMPFAIL if need == "impossible" else OK)
+    [a] = d["addresses"]
+    assert (a["security"]["need"], a["security"]["reason"]) == (need, reason)
+    if need == "impossible":
+        assert d["failure"]["reason"] == reason
+        assert d["failure"]["status"] == "4.7.5 (TLS)"
+    assert not (office.var / "zpost").exists()
+
+
+@pytest.mark.parametrize("mx,addresses,asked", [
+    ("insecure", "insecure", []), ("insecure", "secure", ["TLSA"]),
+    ("secure", "insecure", []), ("secure", "secure", ["TLSA"])])
+def test_questions_for_tlsa_only_of_secure_hosts(explain, mx, addresses,
+                                                 asked):
+    d = explain("x.example", answers=(
+        f"x.example MX ok {mx} network 9 - 10:m.example\n"
+        f"m.example A ok {addresses} network 9 - 198.51.100.7\n"
+        f"m.example AAAA nodata {addresses} network 9 -\n"
+        "_25._tcp.m.example TLSA nodata secure network 9 -\n"))
+    types = [a["type"] for a in d["answers"]]
+    assert types == ["MX", "A", "AAAA", "TXT", *asked]
+    security = d["addresses"][0]["security"]
+    assert (security["mx"], security["addresses"]) == (mx, addresses)
+
+
+def secured(site, explain, *args, status=OK):
+    """Of a domain of the site, live; answers are kept in a file."""
+    return explain("--connect", *map(str, site.agent_options()), *args,
+                   "bob@secure.example", status=status)
+
+
+def test_handshake_is_told(site, explain, tmp_path):
+    """With its verdict; and again over the answers that were kept."""
+    mx = site.host("mx1.secure")
+    site.tlsa("mx1.secure", "3 1 1")
+    site.mx("secure", "mx1.secure")
+    file = tmp_path / "record"
+    d = secured(site, explain, "--record", file)
+    [a], [peer] = d["addresses"], d["peers"]
+    assert (a["security"]["need"], peer["result"]) == ("dane", "ready")
+    assert (peer["tls"]["ok"], peer["tls"]["verdict"]) == (
+        True, "matched-dane")
+    assert peer["tls"]["protocol"] == "TLSv1.3"
+    assert peer["tls_lines"][0].startswith("TLSv1.3 with cipher ")
+    assert any("Verified: " in text for text in peer["tls_lines"])
+    assert {"said": "STARTTLS"} in peer["dialogue"]
+    kept = secured(site, explain, "--offline", file)
+    for one in (d, kept):
+        del one["peers"][0]["ms"], one["peers"][0]["local_port"]
+        for answer in one["answers"]:
+            del answer["recorded"]
+    del d["validation"], kept["validation"], kept["offline"]
+    assert kept == d
+    assert mx.messages == [] and not (explain.office.var / "zpost").exists()
+
+
+def test_server_that_is_somebody_else_is_told(site, explain):
+    """Neither it nor what has no TLS at all gets the mail."""
+    site.host("mx1.secure")
+    site.tlsa("mx1.secure", "3 1 1", site.ca.issue("other.example"))
+    site.host("mx2.secure", secured=False)
+    site.tlsa("mx2.secure", "3 1 1", site.ca.issue("mx2.secure.example"))
+    site.mx("secure", "mx1.secure", "mx2.secure")
+    d = secured(site, explain, status=TEMPFAIL)
+    one, other = d["peers"]
+    assert (one["tls"]["ok"], one["tls"]["fault"]) == (
+        False, "tlsa-mismatch")
+    assert one["result"] == "tlsa-mismatch" and one["tls_lines"]
+    assert (other["tls"], other["tls_lines"]) == (None, [])
+    assert other["result"] == "starttls-not-offered"
+    assert d["failure"]["status"].startswith("4.7.")
+    site.nothing_in_clear()
 
 
 # ---- the command line -------------------------------------------------------

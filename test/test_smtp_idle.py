@@ -82,3 +82,16 @@ def test_outage_is_for_jobs_of_its_host_until_another_comes(office, smtp,
     assert len(server.sessions) == 4
     words = [out.of(j).message for j in jobs]
     assert words[0] == words[1] == words[2] != words[4] == words[5]
+
+
+def test_session_that_has_lasted_is_ended_under_load(office, smtp, smtpd):
+    """However busy it is, and without a message lost or put off."""
+    server = smtpd(script={"RCPT": Do(delay=0.2)}, keywords=["PIPELINING"])
+    agent = smtp(server, "-O", "reuse=1s")
+    jobs = [office.post() for _ in range(12)]
+    for job in jobs:
+        agent.feed(job, HOST)
+    out = agent.collect(len(jobs))
+    assert [r.status for r in out.reports] == ["ok3"] * len(jobs)
+    assert len(server.sessions) > 1
+    assert server.wait_ended(0) == "quit"

@@ -508,3 +508,23 @@ def test_validation_that_is_lost_keeps_the_mail(site):
     site.names.rules["*"] = Rule(rcode="SERVFAIL")
     way = site.mail("secure")
     assert way.code.startswith("4.") and len(mx.messages) == 1
+
+
+# ---- digests ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("good,bad,goes", [("3 1 2", "3 1 1", True),
+                                           ("3 1 1", "3 1 2", False)])
+def test_strongest_digest_counts_alone(site, good, bad, goes):
+    """RFC 7671 9: of those with the same usage and selector."""
+    mx = right(site, "mx1.secure") if good == "3 1 1" else site.host(
+        "mx1.secure")
+    if good != "3 1 1":
+        site.tlsa("mx1.secure", good)
+    site.tlsa("mx1.secure", bad, site.ca.issue("mx1.secure.example"))
+    site.mx("secure", "mx1.secure")
+    way = site.mail("secure")
+    if goes:
+        way.is_sent(mx, "dane", verdict="matched-dane")
+    else:
+        way.is_kept("dane", "tlsa-mismatch")

@@ -9,8 +9,9 @@
  *
  *  * To a 7-bit channel, leaves with 8-bit text are made quoted-printable or
  *    base64, whichever is shorter; for text quoted-printable may be a quarter
- *    and a line longer, since people can read it. Lines, NULs and CRs that the channel
- *    does not take are a reason too. What contains them is labelled 7bit.
+ *    and a line longer, since people can read it. Lines, NULs and CRs that
+ *    the channel does not take are a reason too. What contains them is
+ *    labelled 7bit.
  *  * It is all or nothing: if 8-bit bytes stay somewhere, since a part is
  *    signed, cannot be read, or has them where no encoding is possible,
  *    nothing is converted, and is_unconvertible and the reason say so.

@@ -45,6 +45,8 @@ static const struct {
 	/* What is answered here and never asked is ours to say: dns_files.c. */
 	{ "unblock-lan-zones:", "yes" },
 	{ "insecure-lan-zones:", "yes" },
+	/* Who has a choice makes it; the same question has the same answer. */
+	{ "rrset-roundrobin:", "no" },
 	/* One user, few names: memory for about a thousand answers. */
 	{ "msg-cache-size:", "512k" },
 	{ "rrset-cache-size:", "1m" },

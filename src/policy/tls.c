@@ -392,21 +392,38 @@ bool tls_is_clear_allowed(const struct tls_decision *d)
 	return d->need < TLS_NEED_ENCRYPT;
 }
 
-/* Is the host's own name the only one that would do? */
-static bool proves_host(const struct tls_facts *f, const struct tls_decision *d)
+static struct slice without_dot(struct slice name)
 {
-	for (size_t i = 0; i < d->n_names; i++)
-		if (!slice_eq_nocase(d->names[i], f->host))
-			return false;
-	return d->n_names > 0;
+	if (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	return name;
 }
 
-bool tls_is_trusted(const struct tls_facts *f, const struct tls_decision *d)
+/* Is the name of a certificate that of a host (RFC 9525 6.3)? */
+static bool is_name_of(struct slice name, struct slice host)
+{
+	host = without_dot(host);
+	if (slice_starts(name, SLICE("*."))) {
+		name = slice_from(name, 1);
+		host = slice_from(host, slice_find(host, '.'));
+	}
+	return host.len > 0 && slice_eq_nocase(name, host);
+}
+
+bool tls_is_trusted(const struct tls_facts *f, const struct tls_decision *d,
+		    struct slice matched)
 {
 	if (d->need == TLS_NEED_IMPOSSIBLE)
 		return false;
 	if (f->path != TLS_PATH_NETWORK)
 		return true;
-	return d->need == TLS_NEED_NAME ? proves_host(f, d)
-					: d->need >= TLS_NEED_DANE;
+	switch (d->need) {
+	case TLS_NEED_NAME:
+		return is_name_of(matched, f->host);
+	case TLS_NEED_DANE:
+		return matched.len == 0 || is_name_of(matched, f->host) ||
+		       is_name_of(matched, f->tlsa_base);
+	default:
+		return d->need == TLS_NEED_FINGERPRINT;
+	}
 }

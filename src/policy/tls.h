@@ -218,11 +218,14 @@ bool tls_is_clear_allowed(const struct tls_decision *d);
 
 /*
  * May secrets be sent, and to this server (RFC 4954 4)? Over a UNIX socket or
- * loopback, or once the need was met and authenticates the host itself: a
- * certificate that only proves the recipient's domain is no leave to get the
- * account of a host that the domain's MX names.
+ * loopback, or once the need was met in a way that authenticates the host
+ * itself. matched is the name of the certificate that was found good, "*."
+ * for any label in front; empty if none was compared, as with DANE-EE and
+ * fingerprints. One that only proves the recipient's domain is no leave to get
+ * the account of a host that the domain's MX names.
  */
-bool tls_is_trusted(const struct tls_facts *f, const struct tls_decision *d);
+bool tls_is_trusted(const struct tls_facts *f, const struct tls_decision *d,
+		    struct slice matched);
 
 /*
  * Adds one canonical line of printable ASCII that says what the server has to

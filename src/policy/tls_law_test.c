@@ -362,11 +362,17 @@ static void test_tls_required_no_touches_two_levels_alone(void **state)
 static void secrets(const struct tls_facts *f, const struct tls_decision *d,
 		    struct arena *a)
 {
+	const struct slice matches[] = { SLICE(""), f->host, f->domain };
+
 	(void)a;
-	if (tls_is_trusted(f, d) && f->path == TLS_PATH_NETWORK)
-		assert_int_equal(strength(d->need), 3);
-	if (d->need == TLS_NEED_IMPOSSIBLE)
-		assert_false(tls_is_trusted(f, d));
+	for (size_t i = 0; i < COUNT(matches); i++) {
+		bool is_trusted = tls_is_trusted(f, d, matches[i]);
+
+		if (is_trusted && f->path == TLS_PATH_NETWORK)
+			assert_int_equal(strength(d->need), 3);
+		if (d->need == TLS_NEED_IMPOSSIBLE)
+			assert_false(is_trusted);
+	}
 }
 
 static void test_secrets_go_to_verified_or_local_servers_alone(void **state)

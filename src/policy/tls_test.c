@@ -346,8 +346,8 @@ static void test_accounts_need_a_verified_host(void **state)
 		{ "encrypt", true, TLS_NEED_NAME, true },
 		{ "fingerprint", true, TLS_NEED_FINGERPRINT, true },
 		{ "verify", true, TLS_NEED_NAME, true },
-		/* It proves the domain, and whose the host is the MX says. */
-		{ "secure", true, TLS_NEED_NAME, false },
+		{ "secure", true, TLS_NEED_NAME, true },
+		{ "auto " OK "tlsa:usable", true, TLS_NEED_DANE, true },
 		/* The postmaster's word. */
 		{ "none", true, TLS_NEED_NOTHING, false },
 	};
@@ -361,7 +361,49 @@ static void test_accounts_need_a_verified_host(void **state)
 		f.has_account = rows[i].has_account;
 		d = tls_decide(&f, a);
 		assert_int_equal(d.need, rows[i].need);
-		assert_int_equal(tls_is_trusted(&f, &d), rows[i].is_trusted);
+		assert_int_equal(tls_is_trusted(&f, &d, f.host),
+				 rows[i].is_trusted);
+	}
+	arena_free(a);
+}
+
+/* Whose account a host has the MX says, and the domain alone is no proof. */
+static void test_accounts_are_for_who_proves_the_hosts_name(void **state)
+{
+	static const struct {
+		const char *facts, *matched;
+		bool is_trusted;
+	} rows[] = {
+		{ "verify", "mx.example.org", true },
+		{ "verify", "MX.Example.ORG", true },
+		{ "verify", "*.example.org", true },
+		{ "verify", "*.mx.example.org", false },
+		{ "verify", "*.org", false },
+		{ "verify", "x.example.org", false },
+		{ "verify", "", false },
+		{ "secure", "example.org", false },
+		{ "secure", "mx.example.org", true },
+		{ "auto " OK "tlsa:usable", "example.org", false },
+		{ "auto " OK "tlsa:usable", "*.example.org", true },
+		/* DANE-EE compares no name. */
+		{ "auto " OK "tlsa:usable", "", true },
+		{ "fingerprint", "", true },
+		{ "auto path:loopback", "", true },
+		{ "auto path:unix", "", true },
+	};
+	struct arena *a = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct tls_facts f = facts_of(rows[i].facts);
+		struct tls_decision d;
+
+		f.has_account = true;
+		d = tls_decide(&f, a);
+		if (tls_is_trusted(&f, &d, slice_of(rows[i].matched)) !=
+		    rows[i].is_trusted)
+			fail_msg("%s, matched '%s'", rows[i].facts,
+				 rows[i].matched);
 	}
 	arena_free(a);
 }
@@ -540,6 +582,8 @@ int main(void)
 		cmocka_unit_test(test_configured_names_replace_the_levels_own),
 		cmocka_unit_test(test_nothing_to_compare_is_no_verification),
 		cmocka_unit_test(test_accounts_need_a_verified_host),
+		cmocka_unit_test(
+		    test_accounts_are_for_who_proves_the_hosts_name),
 		cmocka_unit_test(test_sni_is_the_tlsa_base_or_the_host),
 		cmocka_unit_test(test_configured_sni_gives_way_to_dane_and_sts),
 		cmocka_unit_test(test_key_says_what_must_be_proved),

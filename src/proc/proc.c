@@ -27,7 +27,8 @@ enum {
 	KILL_AFTER_MS = 1000,	/* default of kill_after_ms */
 	GRACE_MS = 500,		/* for output behind the child's exit */
 	GIVE_UP_MS = 10 * 1000, /* for a child that even KILL does not end */
-	TICK_MS = 20		/* between looks, where there is no pidfd */
+	TICK_MS = 20,		/* between looks, where there is no pidfd */
+	ASK_MS = 1000		/* between two times should_stop is asked */
 };
 
 enum phase { RUNNING, TERMINATING, KILLED };
@@ -256,6 +257,8 @@ static int wait_ms(const struct run *r)
 	if (r->child.pid_fd < 0 && !r->has_exited &&
 	    (left < 0 || left > TICK_MS))
 		left = TICK_MS;
+	if (r->command->should_stop != NULL && (left < 0 || left > ASK_MS))
+		left = ASK_MS;
 	return left > 60 * 1000 ? 60 * 1000 : (int)left;
 }
 
@@ -277,7 +280,10 @@ static void step(struct run *r)
 		feed(r);
 	if (r->child.pid_fd < 0 || (n > 0 && fds[2].revents != 0))
 		look_for_exit(r);
-	if (r->limit >= 0 && now_ms() >= r->limit)
+	if (r->phase == RUNNING && !r->has_exited &&
+	    r->command->should_stop != NULL && r->command->should_stop())
+		on_limit(r);
+	else if (r->limit >= 0 && now_ms() >= r->limit)
 		on_limit(r);
 }
 

@@ -40,6 +40,9 @@ struct proc_command {
 	enum proc_ids ids;
 	unsigned timeout_ms;	/* for everything together; 0: no limit */
 	unsigned kill_after_ms; /* between TERM and KILL; 0: 1000 */
+	/* Asked after each signal, and each second: true is as if time were
+	 * up. NULL: a signal that the caller catches does not end the run. */
+	bool (*should_stop)(void);
 	/* The signals that the caller ignores: bit s-1 for signal s. A caller
 	 * that runs many programs asks proc_ignored_signals() once. 0: all may
 	 * be ignored, and each is reset, at 60 system calls a run. */
@@ -98,8 +101,7 @@ struct proc_result {
  * *output (to its end, keeping the first output_max bytes), waits for it and
  * for nothing else. A child that leaves its output open to a grandchild is
  * not waited for longer than a short grace once it has exited; the grandchild
- * is left alone. *ret is always filled. A signal that the caller catches does
- * not end the run.
+ * is left alone. *ret is always filled.
  */
 void proc_run(const struct proc_command *command, proc_source *source,
 	      void *context, struct str *output, struct proc_result *ret);

@@ -210,12 +210,16 @@ new_dialogue(struct auth *a, struct secrets_entry *entry, struct slice host)
 bool auth_wants_verified(struct auth *a, struct slice host)
 {
 	struct secrets_entry entry = { 0 };
+	bool wants;
 	struct err err;
 
-	return a->options.file != NULL && refresh(a, &err) == 0 &&
-	       secrets_find(&a->secrets, a->options.channel, host, &entry,
-			    &err) > 0 &&
-	       entry.over == SECRETS_OVER_VERIFIED;
+	if (a->options.file == NULL || refresh(a, &err) != 0 ||
+	    secrets_find(&a->secrets, a->options.channel, host, &entry, &err) <=
+		0)
+		return false;
+	wants = entry.over == SECRETS_OVER_VERIFIED;
+	secrets_entry_done(&entry);
+	return wants;
 }
 
 enum auth_found auth_find(struct auth *a, struct slice host,

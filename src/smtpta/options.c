@@ -20,6 +20,7 @@ enum {
 	DNS_TIMEOUT_LEAST = 5,
 	DNS_TIMEOUT_MOST = 3600,
 	IDLE_STANDARD = 150,
+	REUSE_STANDARD = 300,
 	IDLE_MAX = 20 * 24 * 3600 /* fits 31 bits of milliseconds */
 };
 
@@ -56,6 +57,7 @@ struct smtpta_options smtpta_options_default(void)
 				    .expand_tabs = true,
 				    .has_for_clause = true,
 				    .idle = IDLE_STANDARD,
+				    .reuse = REUSE_STANDARD,
 				    .probe_after = 20,
 				    .signal_grace = 60,
 				    .syslog_path = SYSLOG_PATH };
@@ -318,15 +320,26 @@ static int set_dns_timeout(struct smtpta_options *o, struct slice text)
 	return 0;
 }
 
-static int set_idle(struct smtpta_options *o, struct slice text)
+/* From a second on; 31 bits of milliseconds must hold it. */
+static int read_lasting(struct slice text, unsigned *ret)
 {
 	unsigned seconds;
 
 	if (text.len == 0 || !interval_parse(text, &seconds) ||
 	    seconds > IDLE_MAX || seconds == 0)
 		return -1;
-	o->idle = seconds;
+	*ret = seconds;
 	return 0;
+}
+
+static int set_idle(struct smtpta_options *o, struct slice text)
+{
+	return read_lasting(text, &o->idle);
+}
+
+static int set_reuse(struct smtpta_options *o, struct slice text)
+{
+	return read_lasting(text, &o->reuse);
 }
 
 static int set_ignore_ezmlm(struct smtpta_options *o, struct slice text)
@@ -417,6 +430,7 @@ static const struct own own_rows[] = {
 	  set_dns_timeout },
 	{ "idle", "an interval from 1s to 20d, such as 150s", set_idle },
 	{ "ignore-ezmlm", "no value", set_ignore_ezmlm },
+	{ "reuse", "an interval from 1s to 20d, such as 5m", set_reuse },
 	{ "source", "IP addresses with commas between", set_source },
 	{ "stsfetch", PATH, set_stsfetch },
 	{ "sync", "always or auto", set_sync },

@@ -74,6 +74,7 @@ struct smtpta_options {
 	bool expand_tabs;		 /* of headers, unless RFC822TABS */
 	bool has_for_clause;		 /* unless NORECEIVEDFORCLAUSE */
 	unsigned idle;			 /* -O idle=: seconds until QUIT */
+	unsigned reuse;			 /* -O reuse=: seconds of a session */
 	const char *syslog_path;	 /* -O syslog=: where syslogd listens */
 	bool sync_always;		 /* -O sync=always */
 	unsigned window;		 /* -O window=: messages */

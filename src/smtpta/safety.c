@@ -10,6 +10,7 @@
 #include "store/tlssessions.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 struct safety {
 	struct safety_setup setup;
@@ -67,6 +68,24 @@ static void on_note_trouble(void *context, const char *text)
 	complain(s, &err);
 }
 
+/*
+ * Whoever only looks makes no store; and where the answers are handed in,
+ * nothing else is known.
+ */
+static bool may_open(const struct safety *s)
+{
+	struct str path = STR_INIT;
+	bool may = true;
+
+	if (s->setup.only_looks) {
+		str_addf(&path, "%s/store.db", str_cstr(&s->store_dir));
+		may = s->setup.options->dns.source == NULL &&
+		      access(str_cstr(&path), F_OK) == 0;
+	}
+	str_done(&path);
+	return may;
+}
+
 static void open_store(struct safety *s)
 {
 	const char *mailvar = s->setup.options->dns.memory_dir;
@@ -74,7 +93,8 @@ static void open_store(struct safety *s)
 	if (mailvar == NULL)
 		return;
 	str_addf(&s->store_dir, "%s/zpost", mailvar);
-	s->store = store_new(str_cstr(&s->store_dir));
+	if (may_open(s))
+		s->store = store_new(str_cstr(&s->store_dir));
 }
 
 static struct tls_client *make_client(struct safety *s,

@@ -115,6 +115,12 @@ void session_remark(struct session *s, const char *format, ...)
 	free(said);
 }
 
+bool session_is_stale(const struct session *s)
+{
+	return s->conn != NULL &&
+	       conn_now() - s->opened_at >= (int64_t)s->options->reuse * 1000;
+}
+
 int64_t session_last_used(const struct session *s)
 {
 	return s->last_used;

@@ -172,6 +172,12 @@ struct slice session_connection(const struct session *s);
 /* What ps(1) shows of this session. */
 struct title *session_title(struct session *s);
 
+/*
+ * Has the open session lasted as long as one may (-O reuse)? Where the mail
+ * goes, and what security it needs, may have changed since.
+ */
+bool session_is_stale(const struct session *s);
+
 /* Milliseconds (conn_now()) of the last time something was said. */
 int64_t session_last_used(const struct session *s);
 

@@ -260,6 +260,7 @@ static struct session_try greet(struct session *s, struct manner how)
 		t = say_hello(s);
 	}
 	if (t.is_ready) {
+		s->opened_at = conn_now();
 		recorder_ready(s->recorder);
 		return t;
 	}
@@ -296,9 +297,8 @@ static bool deserves_helo(const struct session *s, const struct session_try *t)
 	bool is_temporary = t->code == 0 || (t->code >= 400 && t->code <= 499);
 
 	return t->phase == SMTP_PHASE_HELLO && is_temporary &&
-	       !s->is_over_tls &&
-	       !s->options->is_lmtp && session_is_clear_allowed(s) &&
-	       session_auth(s) == NULL;
+	       !s->is_over_tls && !s->options->is_lmtp &&
+	       session_is_clear_allowed(s) && session_auth(s) == NULL;
 }
 
 /* Is there a manner left that may do better? */

@@ -33,7 +33,7 @@ struct session {
 	struct str in;
 	struct str own_name; /* for EHLO; empty: none that is good */
 	bool knows_own_name;
-	int64_t wait_since, last_used, signalled_at;
+	int64_t opened_at, wait_since, last_used, signalled_at;
 	uint64_t replies_heard; /* when wait_since was set */
 	const struct diag *failure;
 	const struct session_terms *terms; /* of the connection being opened */

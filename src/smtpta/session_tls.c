@@ -84,11 +84,11 @@ static bool find_account(struct session *s, struct session_try *ret)
 	const struct diag *why;
 
 	if (s->security == NULL || s->safety->scene.auth == NULL ||
-	    auth_find(s->safety->scene.auth, s->route.hosts[s->at].name, s->arena,
-		      &s->auth, &why) != AUTH_DEFERRED)
+	    auth_find(s->safety->scene.auth, s->route.hosts[s->at].name,
+		      s->arena, &s->auth, &why) != AUTH_DEFERRED)
 		return true;
-	ret->phase = SMTP_PHASE_AUTH;
-	ret->diag = session_keep_diag(s, why);
+	*ret = (struct session_try){ .phase = SMTP_PHASE_AUTH,
+				     .diag = session_keep_diag(s, why) };
 	return false;
 }
 
@@ -107,8 +107,11 @@ bool session_may_dial(struct session *s, size_t place, struct session_try *ret)
 		s->auth = NULL;
 		return may;
 	}
-	ret->phase = SMTP_PHASE_STARTTLS;
-	ret->diag = session_keep_diag(s, security_refusal(s->security, place));
+	*ret = (struct session_try){
+		.phase = SMTP_PHASE_STARTTLS,
+		.diag =
+		    session_keep_diag(s, security_refusal(s->security, place))
+	};
 	session_remark(s, "(%.*s)", SLICE_ARG(ret->diag->text));
 	tlsnotes_impossible(s->safety->notes, s->security, place);
 	return false;
@@ -149,8 +152,10 @@ static void record_tls(struct session *s)
 		return;
 	json_begin(&j, &text);
 	security_json_tls(&j, NULL, &s->tls);
-	if (s->safety->wants_chain)
+	if (s->safety->wants_chain) {
+		tls_outcome_print(&lines, &s->tls);
 		tls_outcome_lines(&s->tls, EXPLAINED_LEVEL, add_line, &lines);
+	}
 	recorder_tls(s->recorder, str_slice(&text), str_slice(&lines));
 	str_done(&text);
 	str_done(&lines);
@@ -172,7 +177,9 @@ static void tell_auth(struct session *s)
 
 	peer.is_trusted =
 	    path != TLS_PATH_NETWORK ||
-	    (s->is_over_tls && tls_is_trusted(&host_of(s)->facts, &host_of(s)->decision));
+	    (s->is_over_tls &&
+	     tls_is_trusted(&host_of(s)->facts, &host_of(s)->decision,
+			    s->tls.matched));
 	peer.has_certificate = s->tls.wanted_certificate &&
 			       s->security->terms.settings.n_pairs > 0;
 	for (size_t i = 0; i < COUNT(bindings) && s->is_over_tls; i++) {

@@ -4,32 +4,24 @@
  * Lines are read ahead as far as the engine has room for their messages, so
  * that there is always a next message to send; they end in the order in which
  * they came. One connection is kept as long as the host stays the same. A
- * host that could not be spoken to is not tried again for OUTAGE_MS: jobs
- * already fed for it are put off with the same words.
+ * host that could not be spoken to is not tried again for a while
+ * (smtpta/outage.h): jobs already fed for it are put off with the same words.
  */
 #include "smtpta/smtpta.h"
 
 #include "net/conn.h"
 #include "smtpta/attempts.h"
 #include "smtpta/deliver.h"
+#include "smtpta/outage.h"
 #include "smtpta/safety.h"
 
 #include <dirent.h>
 #include <sys/resource.h>
 
 enum {
-	OUTAGE_MS = 60 * 1000,
 	/* Descriptors: of a job (control, message, log), of all else. */
 	FDS_OF_JOB = 3,
 	FDS_SPARE = 16
-};
-
-struct outage {
-	struct arena *arena;
-	struct slice host;
-	enum tls_request request; /* of the mail that found it out */
-	const struct diag *why;	  /* NULL: there is none */
-	int64_t until;
 };
 
 struct smtpta {
@@ -47,34 +39,10 @@ struct smtpta {
 	struct str host; /* of the last job line that named one */
 	bool has_host, is_stopping;
 	bool is_idle; /* the last line said so */
-	struct outage outage;
+	struct outage *outage;
 };
 
-/* ---- outages --------------------------------------------------------------
- */
-
-static void remember_outage(struct smtpta *s, struct slice host,
-			    enum tls_request request, const struct diag *why)
-{
-	struct outage *o = &s->outage;
-
-	arena_reset(o->arena);
-	o->host = arena_dup(o->arena, host);
-	o->request = request;
-	o->why = diag_copy(why, o->arena);
-	o->until = conn_now() + OUTAGE_MS;
-}
-
-/* Mail that asks for more or less than what found it out may find a way. */
-static bool is_out(const struct smtpta *s, const struct flight *f)
-{
-	return s->outage.why != NULL && s->outage.request == f->request &&
-	       slice_eq_nocase(s->outage.host, f->host) &&
-	       conn_now() < s->outage.until;
-}
-
-/* ---- lines ----------------------------------------------------------------
- */
+/* ---- lines -------------------------------------------------------------- */
 
 static unsigned count_fds(void)
 {
@@ -146,6 +114,7 @@ static bool has_room(const struct smtpta *s)
 		return true;
 	return s->n_flights < s->flights_max && !has_waiting_flight(s) &&
 	       !s->options->one_per_connection && session_is_open(s->session) &&
+	       !session_is_stale(s->session) &&
 	       smtp_is_busy(session_engine(s->session)) &&
 	       smtp_has_room(session_engine(s->session)) &&
 	       !has_waiting_batch(s);
@@ -169,8 +138,7 @@ static void take_line(struct smtpta *s)
 	s->n_flights++;
 }
 
-/* ---- flights ----------------------------------------------------------------
- */
+/* ---- flights ------------------------------------------------------------ */
 
 /* The host whose session is needed now: that of the flights that are open. */
 static bool has_open_flight(const struct smtpta *s, struct slice *ret_host)
@@ -241,6 +209,7 @@ static void open_flight(struct smtpta *s, struct flight *f)
 					 .has_host = true,
 					 .host = f->host,
 					 .select = AGENT_SELECT_HOST };
+	const struct diag *why;
 
 	f->state = FLIGHT_OVER;
 	switch (agent_job_open(s->agent, &f->job, &request)) {
@@ -262,13 +231,13 @@ static void open_flight(struct smtpta *s, struct flight *f)
 		       SLICE_ARG(f->job.ctl.log_identity));
 	body_begin(&f->body, &f->job.message);
 	f->state = FLIGHT_OPEN;
-	if (s->outage.why != NULL && !slice_eq_nocase(s->outage.host, f->host))
-		s->outage.why = NULL; /* another host: begin afresh */
+	outage_turn_to(s->outage, f->host);
 	flight_make_batches(s->agent, f);
 	if (f->state == FLIGHT_OPEN && s->options->tls_trouble.len > 0)
 		deliver_unreachable(&s->deliver, f, tls_unknown(s, f), true);
-	if (f->state == FLIGHT_OPEN && is_out(s, f))
-		deliver_unreachable(&s->deliver, f, s->outage.why, false);
+	why = outage_of(s->outage, f->host, f->request);
+	if (f->state == FLIGHT_OPEN && why != NULL)
+		deliver_unreachable(&s->deliver, f, why, false);
 }
 
 /* Opens the flights whose turn has come: those to the host of the open ones. */
@@ -319,8 +288,7 @@ static void end_flights(struct smtpta *s)
 		agent_job_say(s->agent, &f->job);
 }
 
-/* ---- the connection
- * ----------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------- */
 
 static void on_unreachable(struct smtpta *s, struct slice host,
 			   enum tls_request request, const struct diag *why)
@@ -328,11 +296,11 @@ static void on_unreachable(struct smtpta *s, struct slice host,
 	bool is_first = true;
 	struct flight *f;
 
-	remember_outage(s, host, request, why);
+	why = outage_begin(s->outage, host, request, why);
 	TAILQ_FOREACH (f, &s->flights, link) {
 		if (f->state != FLIGHT_OPEN || f->request != request)
 			continue;
-		deliver_unreachable(&s->deliver, f, s->outage.why, is_first);
+		deliver_unreachable(&s->deliver, f, why, is_first);
 		is_first = false;
 	}
 }
@@ -399,6 +367,8 @@ static void leave_unsuited(struct smtpta *s)
 		return;
 	if (!smtp_has_room(session_engine(s->session)))
 		session_close(s->session, "limit of messages");
+	else if (session_is_stale(s->session))
+		session_close(s->session, "as old as it may become");
 	else if (first != NULL && !deliver_suits(&s->deliver, first))
 		session_close(s->session, "another host");
 }
@@ -451,7 +421,7 @@ static bool connect_for(struct smtpta *s, struct slice host)
 			on_unreachable(s, host, s->terms.request, why);
 		return false;
 	}
-	s->outage.why = NULL;
+	outage_end(s->outage);
 	return true;
 }
 
@@ -481,8 +451,7 @@ static void fly(struct smtpta *s, struct slice host)
 	deliver_take_events(&s->deliver);
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------- */
 
 /* Until when to wait for input: an open session is not kept idle for ever. */
 static int wait_ms(const struct smtpta *s)
@@ -599,7 +568,7 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 		agent_comment(a, "%s", err.text);
 	TAILQ_INIT(&s.flights);
 	s.flights_max = flights_max();
-	s.outage.arena = arena_new();
+	s.outage = outage_new(conn_now);
 	s.peers = peers_new();
 	dns.should_stop = agent_is_interrupted;
 	s.dns = dns_new(&dns);
@@ -631,7 +600,7 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	attempts_free(attempts);
 	sesslog_close(log);
 	peers_free(s.peers);
-	arena_free(s.outage.arena);
+	outage_free(s.outage);
 	str_done(&s.host);
 	return agent_exit_status(a);
 }

@@ -9,6 +9,7 @@
  */
 #include "smtpta/stsfind.h"
 
+#include "agent/agent.h"
 #include "base/keyword.h"
 #include "base/mem.h"
 #include "net/conn.h"
@@ -302,6 +303,7 @@ static void run(struct search *s, char *const *more, unsigned timeout_ms,
 		.ids = PROC_IDS_KEEP,
 		.timeout_ms = timeout_ms,
 		.kill_after_ms = 100,
+		.should_stop = agent_is_interrupted,
 		.ignored_signals = s->f->o.ignored_signals,
 		.output_max = OUTPUT_MAX,
 	};

@@ -147,11 +147,18 @@ static struct slice address_text(const struct net_addr *addr, struct arena *a)
 	return plain;
 }
 
-static void note(struct tlsnotes *n, const struct security *s, size_t place,
-		 const struct conn *c, enum tlsrpt_type type,
-		 struct slice reason)
+/* Between whom it was, or would have been. */
+struct ends {
+	const struct security *security;
+	size_t place;
+	const struct conn *conn; /* NULL: none */
+};
+
+static void note(struct tlsnotes *n, const struct ends *ends,
+		 enum tlsrpt_type type, struct slice reason)
 {
-	const struct security_host *host = security_of(s, place);
+	const struct security *s = ends->security;
+	const struct security_host *host = security_of(s, ends->place);
 	struct tlsrpt_result result = {
 		.domain = s->domain,
 		.policy = policy_of(s, host),
@@ -159,12 +166,12 @@ static void note(struct tlsnotes *n, const struct security *s, size_t place,
 			     .mx_host = host->facts.host,
 			     .reason = reason,
 			     .receiving_ip = address_text(
-				 &s->route->addrs[place], s->arena) },
+				 &s->route->addrs[ends->place], s->arena) },
 	};
 
-	if (c != NULL)
+	if (ends->conn != NULL)
 		result.failure.sending_ip =
-		    address_text(conn_local(c), s->arena);
+		    address_text(conn_local(ends->conn), s->arena);
 	add(n, &result);
 }
 
@@ -186,6 +193,7 @@ void tlsnotes_impossible(struct tlsnotes *n, const struct security *s,
 {
 	const struct tls_decision *d;
 	enum tlsrpt_type type = TLSRPT_VALIDATION_FAILURE;
+	struct ends ends = { s, place, NULL };
 
 	if (!counts(n, s))
 		return;
@@ -194,14 +202,16 @@ void tlsnotes_impossible(struct tlsnotes *n, const struct security *s,
 		type = TLSRPT_DNSSEC_INVALID;
 	else if (d->reason == TLS_DANE_ONLY_MISSING)
 		type = TLSRPT_DANE_REQUIRED;
-	note(n, s, place, NULL, type, slice_of(tls_reason_word(d->reason)));
+	note(n, &ends, type, slice_of(tls_reason_word(d->reason)));
 }
 
 void tlsnotes_not_offered(struct tlsnotes *n, const struct security *s,
 			  size_t place, const struct conn *c)
 {
+	struct ends ends = { s, place, c };
+
 	if (counts(n, s))
-		note(n, s, place, c, TLSRPT_STARTTLS_NOT_SUPPORTED,
+		note(n, &ends, TLSRPT_STARTTLS_NOT_SUPPORTED,
 		     slice_make(NULL, 0));
 }
 
@@ -223,6 +233,7 @@ void tlsnotes_handshake(struct tlsnotes *n, const struct security *s,
 			const struct conn *c)
 {
 	const struct tls_decision *d;
+	struct ends ends = { s, place, c };
 	enum tls_fault fault = o->fault;
 	struct slice text = o->text;
 	enum tlsrpt_type type;
@@ -239,5 +250,5 @@ void tlsnotes_handshake(struct tlsnotes *n, const struct security *s,
 	/* TLS, but the records that were there are worth nothing. */
 	if (type == TLSRPT_SUCCESS && d->reason == TLS_BY_DANE_UNUSABLE)
 		type = TLSRPT_TLSA_INVALID;
-	note(n, s, place, c, type, text);
+	note(n, &ends, type, text);
 }

@@ -3,6 +3,7 @@
  */
 #include "smtpta/token.h"
 
+#include "agent/agent.h"
 #include "base/arena.h"
 #include "proc/proc.h"
 
@@ -94,6 +95,7 @@ int token_run(struct slice command, unsigned timeout_ms, struct str *ret_secret,
 		.envp = envp,
 		.ids = PROC_IDS_KEEP,
 		.timeout_ms = timeout_ms,
+		.should_stop = agent_is_interrupted,
 		.ignored_signals = proc_ignored_signals(),
 		.output_max = TOKEN_OUTPUT_MAX,
 	};

@@ -1,0 +1,412 @@
+/*
+ * queue.c - messages in and out, timers, and the life of the queue.
+ */
+#include "queue/queue.h"
+
+#include "queue/queue_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- timers ------------------------------------------------------------- */
+
+void queue_timer_set(struct queue *q, struct queue_timer *t, int64_t at)
+{
+	heap_set(&q->timers, &t->place, at);
+}
+
+void queue_timer_stop(struct queue *q, struct queue_timer *t)
+{
+	heap_drop(&q->timers, &t->place);
+}
+
+#define THING(timer_, type) ((struct type *)(void *)(timer_))
+
+/* Every thing that has a timer begins with it, but a limit's owner. */
+static_assert(offsetof(struct queue_job, timer) == 0 &&
+		  offsetof(struct queue_letter, timer) == 0 &&
+		  offsetof(struct queue_thread, timer) == 0 &&
+		  offsetof(struct queue_agent, timer) == 0 &&
+		  offsetof(struct queue_limit, timer) == 0 &&
+		  offsetof(struct queue_timer, place) == 0,
+	      "timers come first");
+
+static void fire(struct queue *q, struct queue_timer *t, int64_t now)
+{
+	switch ((enum queue_timer_kind)t->kind) {
+	case QUEUE_TIMER_JOB:
+		queue_job_timer(q, THING(t, queue_job), now);
+		break;
+	case QUEUE_TIMER_MESSAGE:
+		queue_letter_timer(q, THING(t, queue_letter), now);
+		break;
+	case QUEUE_TIMER_THREAD:
+		queue_thread_timer(q, THING(t, queue_thread), now);
+		break;
+	case QUEUE_TIMER_AGENT:
+		queue_agent_timer(q, THING(t, queue_agent), now);
+		break;
+	case QUEUE_TIMER_LIMIT:
+		queue_limit_timer(q, THING(t, queue_limit), now);
+		break;
+	case QUEUE_TIMER_POOL:
+	case QUEUE_TIMER_START:
+		break; /* queue_pump() follows */
+	}
+}
+
+void queue_run(struct queue *q, int64_t now)
+{
+	while (heap_key(&q->timers) <= now) {
+		uint32_t *place = heap_first(&q->timers);
+
+		heap_drop(&q->timers, place);
+		fire(q, THING(place, queue_timer), now);
+	}
+	queue_pump(q, now);
+}
+
+int64_t queue_wake(const struct queue *q)
+{
+	int64_t at = heap_key(&q->timers);
+
+	return at == INT64_MAX ? -1 : at;
+}
+
+/* ---- messages ----------------------------------------------------------- */
+
+struct queue_letter *queue_letter_find(const struct queue *q, struct slice name)
+{
+	struct queue_letter *m;
+
+	HASH_FIND(hh, q->letters, name.p, name.len, m);
+	return m;
+}
+
+bool queue_has(const struct queue *q, struct slice name)
+{
+	return queue_letter_find(q, name) != NULL;
+}
+
+static bool is_same_place(const struct queue_rcpt *a,
+			  const struct queue_rcpt *b)
+{
+	return slice_eq(a->channel, b->channel) && slice_eq(a->host, b->host);
+}
+
+static struct queue_place make_place(const struct queue_rcpt *r)
+{
+	return (struct queue_place){
+		.offset = (uint32_t)r->offset,
+		.deadline = r->deadline > 0 && r->deadline < UINT32_MAX
+				? (uint32_t)r->deadline
+				: 0,
+		.state = (uint8_t)r->state,
+		.flags = (uint8_t)r->flags,
+	};
+}
+
+/* Takes recipients [i] and all later ones of the same channel and host. */
+static struct queue_job *make_job(struct queue *q,
+				  const struct queue_message *m, size_t i,
+				  bool *is_taken, int64_t now)
+{
+	const struct queue_rcpt *first = &m->rcpts[i];
+	size_t n = 0;
+	struct queue_job *j;
+
+	for (size_t k = i; k < m->n_rcpts; k++)
+		n += !is_taken[k] && is_same_place(first, &m->rcpts[k]);
+	j = mem_zero(1, sizeof(*j) + n * sizeof(j->rcpts[0]));
+	j->timer.kind = QUEUE_TIMER_JOB;
+	j->state = QUEUE_JOB_RESTING;
+	for (size_t k = i; k < m->n_rcpts; k++) {
+		if (is_taken[k] || !is_same_place(first, &m->rcpts[k]))
+			continue;
+		is_taken[k] = true;
+		j->rcpts[j->n_rcpts++] = make_place(&m->rcpts[k]);
+	}
+	j->thread = queue_thread_get(q, first->channel, first->host, now);
+	j->thread->n_jobs++;
+	return j;
+}
+
+/* The jobs of a message, in the order of their first recipients. */
+static void make_jobs(struct queue *q, struct queue_letter *letter,
+		      const struct queue_message *m, int64_t now)
+{
+	bool *is_taken = mem_zero(m->n_rcpts + 1, sizeof(*is_taken));
+	struct queue_job **link = &letter->jobs;
+
+	for (size_t i = 0; i < m->n_rcpts; i++) {
+		if (is_taken[i])
+			continue;
+		*link = make_job(q, m, i, is_taken, now);
+		(*link)->message = letter;
+		link = &(*link)->next;
+	}
+	free(is_taken);
+}
+
+static struct queue_letter *new_letter(struct queue *q,
+				       const struct queue_message *m)
+{
+	struct queue_letter *letter =
+	    mem_zero(1, sizeof(*letter) + m->name.len);
+
+	letter->timer.kind = QUEUE_TIMER_MESSAGE;
+	letter->id = m->id;
+	letter->arrived = m->arrived;
+	letter->name_len = (uint16_t)m->name.len;
+	memcpy(letter->name, m->name.p, m->name.len);
+	for (size_t i = 0; i < m->n_rcpts; i++)
+		letter->n_left += m->rcpts[i].state != QUEUE_RCPT_DONE;
+	HASH_ADD(hh, q->letters, name, m->name.len, letter);
+	return letter;
+}
+
+/* What the file says of a recipient counts, but what expires goes on. */
+static void compare(struct queue *q, struct queue_letter *letter,
+		    const struct queue_rcpt *r, int64_t now)
+{
+	size_t i;
+	struct queue_job *j = queue_rcpt_find(letter, r->offset, &i);
+
+	if (j == NULL || j->rcpts[i].state == QUEUE_EXPIRING)
+		return;
+	/* A job that is with an agent is locked by that. */
+	if (r->state == QUEUE_RCPT_BUSY && j->state == QUEUE_JOB_FED)
+		return;
+	queue_rcpt_set(q, j, i, r->state, now);
+}
+
+static void refresh(struct queue *q, struct queue_letter *letter,
+		    const struct queue_message *m, int64_t now)
+{
+	for (size_t i = 0; i < m->n_rcpts; i++)
+		compare(q, letter, &m->rcpts[i], now);
+	for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
+		if (j->state != QUEUE_JOB_FED) {
+			if (j->must_look)
+				j->wake = now;
+			queue_job_settle(q, j, now);
+		}
+}
+
+void queue_add(struct queue *q, const struct queue_message *m, int64_t now)
+{
+	struct queue_letter *letter = queue_letter_find(q, m->name);
+
+	if (letter != NULL) {
+		refresh(q, letter, m, now);
+	} else {
+		letter = new_letter(q, m);
+		make_jobs(q, letter, m, now);
+		for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
+			queue_job_settle(q, j, now);
+	}
+	if (m->has_unreported)
+		queue_letter_unreported(q, letter, now);
+	queue_letter_check(q, letter, now);
+}
+
+/* No agent's line points at the job any more. */
+static void leave_lines(struct queue_job *j)
+{
+	struct queue_agent *a;
+
+	TAILQ_FOREACH (a, &j->thread->agents, link)
+		for (size_t i = 0; i < a->n_lines; i++) {
+			struct queue_job **line =
+			    &a->lines[(a->first + i) % a->cap];
+
+			if (*line == j)
+				*line = NULL;
+		}
+}
+
+static void free_job(struct queue *q, struct queue_job *j, int64_t now)
+{
+	struct queue_thread *t = j->thread;
+
+	if (j->state == QUEUE_JOB_FED)
+		leave_lines(j);
+	queue_job_set(q, j, QUEUE_JOB_RESTING, now);
+	queue_why_drop(&j->why);
+	t->n_jobs--;
+	queue_thread_update(q, t, now);
+	free(j);
+}
+
+void queue_forget(struct queue *q, struct slice name, int64_t now)
+{
+	struct queue_letter *m = queue_letter_find(q, name);
+	struct queue_job *next;
+
+	if (m == NULL)
+		return;
+	for (struct queue_job *j = m->jobs; j != NULL; j = next) {
+		next = j->next;
+		free_job(q, j, now);
+	}
+	queue_timer_stop(q, &m->timer);
+	HASH_DELETE(hh, q->letters, m);
+	free(m);
+}
+
+/* ---- commands ----------------------------------------------------------- */
+
+bool queue_kick(struct queue *q, struct slice channel, struct slice host,
+		int64_t now)
+{
+	struct queue_thread *t = queue_thread_find(q, channel, host);
+
+	if (t == NULL || t->n_jobs == 0)
+		return false;
+	t->is_kicked = true;
+	t->until = 0;
+	if (t->is_suspended) {
+		t->is_suspended = false;
+		t->is_probing = true;
+	}
+	/* Commands may cost what the queue is large. */
+	for (struct queue_letter *m = q->letters; m != NULL; m = m->hh.next)
+		for (struct queue_job *j = m->jobs; j != NULL; j = j->next)
+			if (j->thread == t && !j->must_look &&
+			    j->state == QUEUE_JOB_WAITING) {
+				j->wake = now;
+				queue_job_settle(q, j, now);
+			}
+	queue_thread_update(q, t, now);
+	return true;
+}
+
+bool queue_release(struct queue *q, struct slice name, size_t offset,
+		   int64_t now)
+{
+	struct queue_letter *m = queue_letter_find(q, name);
+	struct queue_job *j;
+	size_t i;
+
+	if (m == NULL || (j = queue_rcpt_find(m, offset, &i)) == NULL ||
+	    j->rcpts[i].state != QUEUE_RCPT_HELD)
+		return false;
+	queue_rcpt_set(q, j, i, QUEUE_RCPT_OPEN, now);
+	if (j->state != QUEUE_JOB_FED)
+		queue_job_settle(q, j, now);
+	return true;
+}
+
+/* ---- the queue ---------------------------------------------------------- */
+
+struct queue *queue_new(const struct queue_config *config)
+{
+	struct queue *q = mem_zero(1, sizeof(*q));
+
+	assert(config->max_agents > 0 && config->start_rate > 0);
+	q->config = *config;
+	q->chance = config->seed;
+	q->start_timer.kind = QUEUE_TIMER_START;
+	q->ring_agents =
+	    mem_zero(config->n_clauses + 1, sizeof(*q->ring_agents));
+	TAILQ_INIT(&q->pools);
+	TAILQ_INIT(&q->old_pools);
+	STAILQ_INIT(&q->tasks);
+	return q;
+}
+
+/* Those with work finish it and are stopped; the rest are stopped now. */
+static void retire_agents(struct queue *q, int64_t now)
+{
+	for (struct queue_agent *a = q->agents; a != NULL; a = a->hh.next) {
+		a->is_retired = true;
+		if (a->n_lines == 0 && a->state != QUEUE_AGENT_ENDING) {
+			if (a->thread != NULL) {
+				a->thread->n_agents--;
+				TAILQ_REMOVE(&a->thread->agents, a, link);
+				queue_site_agents(q, a->thread->site, -1, now);
+				a->thread = NULL;
+			}
+			queue_agent_stop(q, a, now);
+		}
+	}
+}
+
+void queue_reload(struct queue *q, const struct queue_config *config,
+		  int64_t now)
+{
+	struct queue_pool *p, *next;
+
+	retire_agents(q, now);
+	for (struct queue_thread *t = q->threads; t != NULL; t = t->hh.next)
+		queue_thread_rest(q, t);
+	for (p = TAILQ_FIRST(&q->pools); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		TAILQ_REMOVE(&q->pools, p, link);
+		queue_timer_stop(q, &p->timer);
+		if (p->n_agents == 0)
+			free(p);
+		else
+			TAILQ_INSERT_TAIL(&q->old_pools, p, link);
+	}
+	q->config = *config;
+	free(q->ring_agents);
+	q->ring_agents =
+	    mem_zero(config->n_clauses + 1, sizeof(*q->ring_agents));
+	for (struct queue_thread *t = q->threads; t != NULL; t = t->hh.next) {
+		queue_thread_route(q, t);
+		queue_thread_update(q, t, now);
+	}
+	for (struct queue_letter *m = q->letters; m != NULL; m = m->hh.next)
+		for (struct queue_job *j = m->jobs; j != NULL; j = j->next)
+			queue_job_rearm(q, j, now);
+}
+
+void queue_shut(struct queue *q, int64_t now)
+{
+	q->is_shut = true;
+	for (struct queue_thread *t = q->threads; t != NULL; t = t->hh.next)
+		queue_thread_rest(q, t);
+	for (struct queue_agent *a = q->agents; a != NULL; a = a->hh.next)
+		queue_agent_stop(q, a, now);
+}
+
+static void free_pools(struct queue *q)
+{
+	struct queue_pool *p, *next;
+
+	for (p = TAILQ_FIRST(&q->pools); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		queue_timer_stop(q, &p->timer);
+		free(p);
+	}
+}
+
+void queue_free(struct queue *q)
+{
+	struct queue_channel *next;
+
+	if (q == NULL)
+		return;
+	queue_act_free(q);
+	while (q->agents != NULL)
+		queue_agent_gone(q, q->agents->id, false, 0);
+	while (q->letters != NULL)
+		queue_forget(q, queue_letter_name(q->letters), 0);
+	while (q->threads != NULL)
+		queue_thread_free(q, q->threads, 0);
+	free_pools(q);
+	for (struct queue_channel *c = q->channels; c != NULL; c = next) {
+		next = c->next;
+		queue_timer_stop(q, &c->limit.timer);
+		free((char *)(uintptr_t)c->name.p);
+		free(c);
+	}
+	queue_act_free(q);
+	queue_timer_stop(q, &q->start_timer);
+	queue_why_drop(&q->last_why);
+	heap_done(&q->timers);
+	free(q->ring_agents);
+	free(q);
+}

@@ -1,0 +1,655 @@
+/*
+ * queue_test.c - what the queue decides, story by story.
+ */
+#include "queue/test_queue.h"
+
+static struct play play;
+
+static int start(void **state)
+{
+	(void)state;
+	play_make(&play);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	play_end(&play);
+	return 0;
+}
+
+static void test_a_message_goes_out_and_is_finished(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 5, "smtp/a smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:5@a");
+	assert_true(play_report(p, 1, 5, 10, QUEUE_DELIVERED));
+	assert_true(play_report(p, 1, 5, 20, QUEUE_DELIVERED));
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "finish:5");
+	queue_forget(p->q, SLICE("5"), p->now);
+	assert_false(queue_has(p->q, SLICE("5")));
+	PLAY(p, 49, "");
+	PLAY(p, 1, "stop1"); /* idlemax */
+	queue_agent_gone(p->q, 1, false, p->now);
+	PLAY(p, 1000, "");
+	assert_int_equal(queue_count(p->q).threads, 0);
+}
+
+static void test_retries_follow_the_factors(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 5, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:5@a");
+	play_answer(p, 1, 5, QUEUE_DEFERRED);
+	PLAY(p, 9, "");
+	PLAY(p, 1, "feed1:5@a");
+	play_answer(p, 1, 5, QUEUE_DEFERRED);
+	PLAY(p, 19, "");
+	PLAY(p, 1, "feed1:5@a");
+	play_answer(p, 1, 5, QUEUE_DEFERRED);
+	PLAY(p, 39, "");
+	PLAY(p, 1, "feed1:5@a");
+}
+
+static void test_one_success_releases_all_that_waits_there(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].overfeed = 1;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/a");
+	play_add(p, 3, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a feed1:2@a");
+	assert_true(play_report(p, 1, 1, 10, QUEUE_DEFERRED_ALL));
+	queue_hungry(p->q, 1, p->now);
+	play_answer(p, 1, 2, QUEUE_DEFERRED); /* with the same text */
+	assert_int_equal(queue_count(p->q).suspended, 1);
+	play_add(p, 4, "smtp/a"); /* a new one does not wake it */
+	PLAY(p, 9, "");
+	PLAY(p, 1, "feed1:3@a"); /* one alone is tried */
+	PLAY(p, 5, "");
+	play_answer(p, 1, 3, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:3 feed1:1@a feed1:2@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1 feed1:4@a");
+}
+
+static void test_a_dead_destination_is_asked_less_and_less(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DEFERRED_ALL);
+	PLAY(p, 10, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DEFERRED_ALL);
+	PLAY(p, 19, "");
+	PLAY(p, 1, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DEFERRED_ALL);
+	PLAY(p, 39, "");
+	PLAY(p, 1, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	play_add(p, 2, "smtp/a");
+	PLAY(p, 0, "finish:1 feed1:2@a");
+	play_answer(p, 1, 2, QUEUE_DEFERRED_ALL);
+	PLAY(p, 9, ""); /* begins anew */
+	PLAY(p, 1, "feed1:2@a");
+}
+
+static void test_retryat_is_obeyed(void **state)
+{
+	struct play *p = &play;
+	struct queue_report r = { .id = 1,
+				  .offset = 10,
+				  .outcome = QUEUE_DEFERRED_ALL };
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	r.retry = p->now + 33 * SEC;
+	assert_true(queue_report(p->q, 1, &r, p->now));
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 32, "");
+	PLAY(p, 1, "feed1:1@a");
+}
+
+static void test_what_an_agent_leaves_unsaid_waits(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	assert_true(play_report(p, 1, 1, 20, QUEUE_DELIVERED));
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 9, "");
+	PLAY(p, 1, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1");
+}
+
+static void test_reports_of_what_was_not_fed_change_nothing(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	PLAY(p, 0, "start1@a start2@b");
+	queue_hungry(p->q, 1, p->now);
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed1:1@a feed2:2@b");
+	assert_false(play_report(p, 1, 2, 10, QUEUE_DELIVERED));
+	assert_false(play_report(p, 1, 1, 11, QUEUE_DELIVERED));
+	assert_false(play_report(p, 1, 3, 10, QUEUE_DELIVERED));
+	assert_false(play_report(p, 9, 1, 10, QUEUE_DELIVERED));
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	assert_false(play_report(p, 1, 1, 10, QUEUE_DELIVERED));
+	for (int i = 0; i < 5; i++) /* it counts on */
+		queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "finish:1");
+	assert_int_equal(queue_count(p->q).fed, 1);
+}
+
+static void test_lines_of_a_dead_agent_come_back(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].overfeed = 10;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a feed1:2@a");
+	queue_agent_gone(p->q, 1, true, p->now);
+	PLAY(p, 0, ""); /* not at once */
+	PLAY(p, 1, "start2@a");
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed2:2@a"); /* what it had not begun */
+	play_answer(p, 2, 2, QUEUE_DELIVERED);
+	PLAY(p, 9, "finish:2 feed2:1@a");
+}
+
+static void test_agents_that_never_start_are_tried_less_often(void **state)
+{
+	static const int waits[] = {
+		1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300
+	};
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].expiry = 0;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		struct str want = STR_INIT;
+
+		queue_agent_gone(p->q, (uint32_t)i + 1, true, p->now);
+		PLAY(p, waits[i] - 1, "");
+		str_addf(&want, "start%zu@a", i + 2);
+		PLAY(p, 1, str_cstr(&want));
+		str_done(&want);
+	}
+}
+
+static void test_silent_agents_are_killed(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].expiry = 0;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 59, "start1@a");
+	PLAY(p, 1, "kill1"); /* no "#hungry" */
+	queue_agent_gone(p->q, 1, true, p->now);
+	PLAY(p, 1, "start2@a");
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 599, "feed2:1@a");
+	PLAY(p, 1, "kill2"); /* no answer */
+	queue_agent_gone(p->q, 2, true, p->now);
+	assert_int_equal(queue_count(p->q).waiting, 1);
+}
+
+static void test_threads_share_agents_within_the_limits(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].maxring = 2;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	play_add(p, 3, "smtp/c");
+	PLAY(p, 0, "start1@a start2@b");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1 feed1:3@c");
+}
+
+static void test_an_idle_agent_makes_room_for_another_channel(void **state)
+{
+	struct queue_config config;
+	struct play *p = &play;
+
+	(void)state;
+	config = play_config(p);
+	config.max_agents = 1;
+	p->q = queue_new(&config);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_add(p, 2, "local/-");
+	PLAY(p, 5, "");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1 stop1");
+	queue_agent_gone(p->q, 1, false, p->now);
+	PLAY(p, 0, "start2@-");
+}
+
+static void test_more_agents_for_a_thread_that_goes_well(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].maxthr = 4;
+	play_begin(p);
+	for (uint64_t i = 1; i <= 9; i++)
+		play_add(p, i, "smtp/a");
+	PLAY(p, 0, "start1@a start2@a"); /* not four at once */
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1 feed1:2@a start3@a");
+	queue_hungry(p->q, 2, p->now);
+	queue_hungry(p->q, 3, p->now);
+	PLAY(p, 0, "feed2:3@a feed3:4@a");
+	assert_true(play_report(p, 1, 2, 10, QUEUE_DEFERRED_ALL));
+	queue_hungry(p->q, 1, p->now);
+	play_answer(p, 2, 3, QUEUE_DEFERRED);
+	play_answer(p, 3, 4, QUEUE_DEFERRED);
+	PLAY(p, 9, "");
+	PLAY(p, 1, "feed1:5@a"); /* one tries */
+	play_answer(p, 1, 5, QUEUE_DELIVERED);
+	/* half of what it was */
+	PLAY(p, 0, "finish:5 feed1:6@a feed2:7@a");
+}
+
+static void test_site_is_spared_as_a_whole(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].maxsite = 1;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	PLAY(p, 0, "start1@a start2@b");
+	queue_hungry(p->q, 1, p->now);
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed1:1@a feed2:2@b");
+	queue_site(p->q, 1, SLICE("mx"), p->now);
+	queue_site(p->q, 2, SLICE("mx"), p->now);
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1");
+	play_add(p, 3, "smtp/a");
+	PLAY(p, 5, ""); /* the other one is at work there */
+	play_answer(p, 2, 2, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:2 feed1:3@a");
+}
+
+static void test_rates_are_kept(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].rate = (struct queue_rate){ 2, 10 };
+	p->clauses[0].overfeed = 10;
+	play_begin(p);
+	for (uint64_t i = 1; i <= 4; i++)
+		play_add(p, i, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a feed1:2@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	play_answer(p, 1, 2, QUEUE_DELIVERED);
+	PLAY(p, 4, "finish:1 finish:2");
+	PLAY(p, 1, "feed1:3@a");
+	PLAY(p, 4, "");
+	PLAY(p, 1, "feed1:4@a");
+}
+
+static void test_channel_rate_holds_for_all_its_threads(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].channel_rate = (struct queue_rate){ 1, 10 };
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	play_add(p, 3, "smtp/c");
+	PLAY(p, 0, "start1@a start2@b start3@c");
+	for (uint32_t i = 1; i <= 3; i++)
+		queue_hungry(p->q, i, p->now);
+	PLAY(p, 9, "feed1:1@a");
+	PLAY(p, 1, "feed2:2@b");
+	PLAY(p, 9, "");
+	PLAY(p, 1, "feed3:3@c");
+}
+
+static void test_old_mail_expires(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].interval = 600;
+	play_begin(p);
+	play_add(p, 1, "smtp/a =smtp/a smtp/a !smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	assert_true(play_report(p, 1, 1, 10, QUEUE_DEFERRED));
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 50, "stop1");
+	queue_agent_gone(p->q, 1, false, p->now);
+	PLAY(p, 549, "");
+	PLAY(p, 1, "start2@a");
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed2:1@a");
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 50, "stop2");
+	queue_agent_gone(p->q, 2, false, p->now);
+	PLAY(p, 349, "");
+	PLAY(p, 1, "expire:1/10/30"); /* what is held stays */
+	queue_settle(p->q, SLICE("1"), 10, true, p->now);
+	queue_settle(p->q, SLICE("1"), 30, false, p->now); /* disk full */
+	PLAY(p, 59, "");
+	PLAY(p, 1, "expire:1/30 report:1");
+	queue_reported(p->q, SLICE("1"), true, p->now);
+	queue_settle(p->q, SLICE("1"), 30, true, p->now);
+	PLAY(p, 60, "report:1");
+	queue_reported(p->q, SLICE("1"), true, p->now);
+	assert_true(queue_release(p->q, SLICE("1"), 40, p->now));
+	PLAY(p, 0, "expire:1/40");
+	queue_settle(p->q, SLICE("1"), 40, true, p->now);
+	PLAY(p, 0, "finish:1");
+}
+
+static void test_untried_mail_has_more_time(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "hold/a");
+	PLAY(p, 1499, "");
+	PLAY(p, 1, "expire:1/10");
+}
+
+static void test_queueonly_goes_when_it_is_told_to(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "hold/a");
+	PLAY(p, 10, "");
+	assert_false(queue_kick(p->q, SLICE("hold"), SLICE("b"), p->now));
+	assert_true(queue_kick(p->q, SLICE("hold"), SLICE("a"), p->now));
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	play_add(p, 2, "hold/a");
+	PLAY(p, 10, "finish:1");
+}
+
+static void test_deadlines_are_kept(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "r:hold/a n:hold/a hold/a");
+	PLAY(p, 99, "");
+	PLAY(p, 1, "expire:1/10 delay:1/20");
+	queue_settle(p->q, SLICE("1"), 10, true, p->now);
+	PLAY(p, 200, "report:1 report:1 report:1");
+}
+
+static void test_delays_are_told_at_their_times(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "d:hold/a hold/a");
+	PLAY(p, 29, "");
+	PLAY(p, 1, "delay:1/10");
+	PLAY(p, 269, "");
+	PLAY(p, 1, "delay:1/10");
+	PLAY(p, 400, "");
+}
+
+static void test_what_others_have_locked_is_looked_at_again(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "?smtp/a");
+	PLAY(p, 29, "");
+	PLAY(p, 1, "look:1");
+	PLAY(p, 30, "look:1"); /* no answer came */
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+}
+
+static void test_resync_takes_what_the_file_says(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	queue_resync(p->q, 1, SLICE("1"), p->now);
+	queue_resync(p->q, 1, SLICE("no-such"), p->now);
+	PLAY(p, 0, "look1:1");
+	play_add(p, 1, "=smtp/a smtp/a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 10, "feed1:1@a");
+	queue_resync(p->q, 1, SLICE("1"), p->now);
+	PLAY(p, 0, "look1:1");
+	play_add(p, 1, "=smtp/a =smtp/a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "finish:1");
+}
+
+static void test_a_forgotten_message_may_still_be_answered(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].overfeed = 5;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a feed1:2@a");
+	queue_forget(p->q, SLICE("1"), p->now);
+	assert_false(play_report(p, 1, 1, 10, QUEUE_DELIVERED));
+	queue_hungry(p->q, 1, p->now);
+	play_answer(p, 1, 2, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:2");
+}
+
+static void test_held_stays_held_until_released(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].expiry = 0;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_HELD);
+	PLAY(p, 49, "");
+	assert_false(queue_release(p->q, SLICE("1"), 20, p->now));
+	assert_true(queue_release(p->q, SLICE("1"), 10, p->now));
+	assert_false(queue_release(p->q, SLICE("1"), 10, p->now));
+	PLAY(p, 0, "feed1:1@a");
+}
+
+static void test_age_order_is_kept(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].is_age_order = true;
+	p->clauses[0].overfeed = 1;
+	play_begin(p);
+	p->now += 5 * SEC;
+	play_add(p, 1, "smtp/a");
+	p->now -= 5 * SEC;
+	play_add(p, 2, "smtp/a");
+	p->now += 9 * SEC;
+	play_add(p, 3, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:2@a feed1:1@a");
+}
+
+static void test_finish_that_failed_comes_again(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "=smtp/a");
+	PLAY(p, 0, "finish:1");
+	queue_reported(p->q, SLICE("1"), false, p->now);
+	PLAY(p, 59, "");
+	PLAY(p, 1, "finish:1");
+}
+
+static void test_reload_moves_threads_and_stops_agents(void **state)
+{
+	struct play *p = &play;
+	struct queue_config config;
+
+	(void)state;
+	p->clauses[0].overfeed = 3;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "other/a");
+	play_add(p, 3, "local/-");
+	PLAY(p, 0, "start1@a start2@-");
+	assert_int_equal(queue_count(p->q).unrouted, 1);
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	config = play_config(p);
+	queue_reload(p->q, &config, p->now);
+	PLAY(p, 0, "stop2 start3@-");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1 stop1");
+	queue_agent_gone(p->q, 1, false, p->now);
+	queue_agent_gone(p->q, 2, false, p->now);
+	queue_hungry(p->q, 3, p->now);
+	PLAY(p, 0, "feed3:3@-");
+}
+
+static void test_shut_stops_everything(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	PLAY(p, 0, "start1@a start2@b");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	queue_shut(p->q, p->now);
+	PLAY(p, 0, "stop1 stop2");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	queue_agent_gone(p->q, 1, false, p->now);
+	queue_agent_gone(p->q, 2, false, p->now);
+	PLAY(p, 100, "finish:1");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
+	static const struct CMUnitTest tests[] = {
+		T(test_a_message_goes_out_and_is_finished),
+		T(test_retries_follow_the_factors),
+		T(test_one_success_releases_all_that_waits_there),
+		T(test_a_dead_destination_is_asked_less_and_less),
+		T(test_retryat_is_obeyed),
+		T(test_what_an_agent_leaves_unsaid_waits),
+		T(test_reports_of_what_was_not_fed_change_nothing),
+		T(test_lines_of_a_dead_agent_come_back),
+		T(test_agents_that_never_start_are_tried_less_often),
+		T(test_silent_agents_are_killed),
+		T(test_threads_share_agents_within_the_limits),
+		T(test_an_idle_agent_makes_room_for_another_channel),
+		T(test_more_agents_for_a_thread_that_goes_well),
+		T(test_site_is_spared_as_a_whole),
+		T(test_rates_are_kept),
+		T(test_channel_rate_holds_for_all_its_threads),
+		T(test_old_mail_expires),
+		T(test_untried_mail_has_more_time),
+		T(test_queueonly_goes_when_it_is_told_to),
+		T(test_deadlines_are_kept),
+		T(test_delays_are_told_at_their_times),
+		T(test_what_others_have_locked_is_looked_at_again),
+		T(test_resync_takes_what_the_file_says),
+		T(test_a_forgotten_message_may_still_be_answered),
+		T(test_held_stays_held_until_released),
+		T(test_age_order_is_kept),
+		T(test_finish_that_failed_comes_again),
+		T(test_reload_moves_threads_and_stops_agents),
+		T(test_shut_stops_everything),
+	};
+
+	return TEST_RUN(tests);
+}
