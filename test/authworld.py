@@ -106,6 +106,7 @@ class Relay:
         self.syslog.bind(str(office.base / "syslog"))
         self.syslog.setblocking(False)
         self.agents: list = []
+        self.n_runs = 0
 
     def far(self) -> str:
         return self.net.far(NUMBERS[len(self.hosts)])
@@ -171,7 +172,13 @@ class Relay:
         self.agents.append(agent)
         return agent
 
-    def run(self, agent, domain: str = DOMAIN, *, text: bytes = b"") -> AuthWay:
+    def run(self, agent, domain: str | None = None) -> AuthWay:
+        """
+        One message; without a domain, to one that had none yet, so that it
+        needs a connection of its own.
+        """
+        self.n_runs += 1
+        domain = domain or f"d{self.n_runs}.example"
         (self.office.public / "v").touch()
         job = self.office.post([f"bob@{domain}"], host=domain,
                                verbose="../public/v")

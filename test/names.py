@@ -12,10 +12,10 @@ World holds a small DNS tree with a signed root and a trust anchor of its own:
     bogus.example       signed, and changed after it
     expired.example     signed, long ago
 
-or the zones that it is given. The keys are made when it is and forgotten with it. Each server has a random
-address in 127/8 and a random port, starts within a bound, and ends with
-whoever started it, even if that one is killed. A server that misbehaves can
-stand before it; see badnames.py.
+or the zones that it is given. The keys are made when it is and forgotten with
+it. Each server has a random address in 127/8 and a random port, starts within
+a bound, and ends with whoever started it, even if that one is killed. A server
+that misbehaves can stand before it; see badnames.py.
 
 What zones hold are lines of NAME TYPE RDATA; names are relative to the zone,
 and address(N) is the N-th address of the test's own part of 127/8.

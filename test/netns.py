@@ -3,6 +3,7 @@ netns - two hosts on one machine, joined by a wire: two network namespaces.
 
     with Net() as net:                      # root only, else it skips
         net.wrapper                         # runs a command on the near one
+        net.far_wrapper                     # and on the far one
         net.far(3)                          # "10.99.0.3", an address of the
         net.far6(3)                         # far one; so is "fd99::3"
         net.hole(1), net.hole6(1)           # routed there, dropped silently
@@ -87,6 +88,7 @@ class Net:
             self.end()
             raise
         self.wrapper = [*self._enter(near), "--"]
+        self.far_wrapper = [*self._enter(far), "--"]
         return self
 
     def end(self) -> None:

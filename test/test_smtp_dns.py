@@ -255,6 +255,18 @@ def test_no_address_to_go_to(mail, nameserver, case):
     assert way.reason == reason
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_silence_about_one_family_holds_up_nobody(mail, nameserver, hosts,
+                                                  mode):
+    """No answer about AAAA, ever, and an hour of patience."""
+    ns = nameserver({"mx1.plain.example AAAA": Rule(drop=True)})
+    servers = hosts(1, 2)
+    way = mail("plain.example", "-O", "dns-timeout=1h", mode=mode,
+               port=servers[1].port, servers=ns.servers)
+    assert way.report.status == SENT and got(servers) == [1]
+    assert ns.count("mx1.plain.example", "AAAA") > 0
+
+
 def test_good_exchanger_makes_up_for_failed_lookups(mail, nameserver, hosts):
     ns = nameserver({"mx1.plain.example *": Rule(rcode="SERVFAIL")})
     servers = hosts(1, 2)

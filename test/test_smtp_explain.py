@@ -157,6 +157,10 @@ def peer_lines(p):
         yield line(1, "TLS", text)
     if p["truncated"]:
         yield line(1, "more", "was said than is kept")
+    if p["auth"] is not None:
+        yield line(1, "account", p["auth"]["account"])
+        if "mechanism" in p["auth"]:
+            yield line(1, "would say", f"AUTH {p['auth']['mechanism']}")
     yield from some(1, "code", p.get("code"))
     yield from some(1, "why", p.get("why"))
     yield from some(1, "offers", " ".join(p.get("offers", [])))
@@ -201,7 +205,7 @@ WAY_ADDRESS = "address fate"
 ADDRESS = "address port? level host source? source_trouble? security"
 ENVELOPE = "bad_recipient? smtputf8? mail? rcpt?"
 PEER = """address port? host result ms local_address? local_port? dialogue
-    truncated tls tls_lines code? why? offers? size_limit? plan? unsuited?
+    truncated tls tls_lines auth code? why? offers? size_limit? plan? unsuited?
     mail? rcpt?"""
 PLAN = "conversion reason part header unconvertible parts"
 MESSAGE = "file trouble? to_7bit? to_8bit?"

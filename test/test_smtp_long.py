@@ -6,6 +6,7 @@ of jobs of every kind, and a large message takes no more room than a small one.
 import pytest
 
 import zpost
+from badnames import Rule
 from smtpcheck import (HOST, one_report_each, open_files, proc_status,
                        settled)
 from smtpd import Do
@@ -89,6 +90,28 @@ def test_hundreds_of_jobs_of_every_kind(office, lean, smtpd):
                 proc_status(agent.pid, "VmRSS")
     assert len(open_files(agent.pid)) == before[0]
     assert proc_status(agent.pid, "VmRSS") <= before[1] + lean.room
+
+
+def test_guests_that_come_again_and_again(office, lean, world, hosts,
+                                          nameserver):
+    """-e: what is known of their domains already takes no more memory."""
+    domains = [f"g{n}.x.example" for n in range(100)]
+    ns = nameserver({f"{d} MX": Rule([f"{d} MX 10 mx.x.example"])
+                     for d in domains})
+    (server,) = hosts(1).values()
+    agent = lean(None, "-e", "-p", server.port,
+                 *world.options("off", ns.servers))
+    job = office.post([Rcpt("a@plain.example", host="plain.example"),
+                       *(Rcpt(f"u@{d}", host=d) for d in domains)])
+    for n in range(500):
+        out = agent.run(job, "plain.example")
+        assert out.statuses == ["ok3"]
+        job.control.write_bytes(job.written)
+        if n == 50:
+            before = proc_status(agent.pid, "VmRSS")
+    assert proc_status(agent.pid, "VmRSS") <= before + lean.room
+    assert len(ns.asked) < 2 * len(domains)
+    assert len(server.sessions) == 1
 
 
 def test_large_message_takes_constant_memory(office, lean, smtpd):

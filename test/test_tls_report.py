@@ -230,3 +230,16 @@ def test_details_of_a_failure(site):
     assert detail["receiving-mx-hostname"] == "mx1.plain.example"
     assert detail["sending-mta-ip"].startswith("127.")
     assert detail["failed-session-count"] == 1
+
+
+def test_mode_testing_and_a_host_that_is_not_named(site):
+    mx = sts(site, "testing", "mx9.plain.example")
+    site.mail("plain").is_sent(mx, "sts-testing")
+    assert counts(site, "plain") == (STS, 0, 1, ["validation-failure"])
+
+
+def test_connection_in_clear_after_a_failure_is_not_counted_again(site):
+    mx = site.host("mx1.plain", script={"handshake": Do(close="before")})
+    site.mx("plain", "mx1.plain")
+    site.mail("plain").is_sent(mx, clear=True)
+    assert counts(site, "plain") == (NONE, 0, 1, ["validation-failure"])

@@ -200,6 +200,8 @@ class TlsSession(Session):
             self.has_notified = self.eof = True
         except ssl.SSLWantReadError:
             pass
+        except ssl.SSLZeroReturnError:      # we have said so before
+            self.has_notified = self.eof = True
         except ssl.SSLError as problem:
             self.trouble = self.trouble or str(problem)
             self.eof = True

@@ -64,6 +64,9 @@ struct explained_peer {
 	bool is_cut; /* more was said than is kept */
 	/* What the handshake came to: a JSON value, and lines; or empty. */
 	struct slice tls, tls_lines;
+	/* "FILE:LINE", and what AUTH would be said with; or empty, and NULL. */
+	struct slice account;
+	const char *mechanism;
 	/* Only if it was ready. */
 	struct caps caps; /* what we would make use of */
 	struct explained_envelope envelope;

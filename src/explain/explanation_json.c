@@ -250,6 +250,19 @@ static void put_plan(struct json *j, const char *key,
 	json_close(j);
 }
 
+static void put_auth(struct json *j, const struct explained_peer *p)
+{
+	if (p->account.len == 0) {
+		json_null(j, "auth");
+		return;
+	}
+	json_object(j, "auth");
+	json_text(j, "account", p->account);
+	if (p->mechanism != NULL)
+		put_word(j, "mechanism", p->mechanism);
+	json_close(j);
+}
+
 static void put_peer(struct json *j, const struct explained_peer *p)
 {
 	struct slice rest, line;
@@ -274,6 +287,7 @@ static void put_peer(struct json *j, const struct explained_peer *p)
 	while (rest.len > 0 && slice_cut(&rest, '\n', &line))
 		json_text(j, NULL, line);
 	json_close(j);
+	put_auth(j, p);
 	if (p->code != 0)
 		json_uint(j, "code", p->code);
 	json_text_if(j, "why", p->why);

@@ -304,6 +304,9 @@ void explanation_print_peer(struct str *to, const struct explained_peer *p)
 		fact_text(to, 1, "TLS", line);
 	if (p->is_cut)
 		fact(to, 1, "more", "%s", "was said than is kept");
+	fact_text(to, 1, "account", p->account);
+	if (p->mechanism != NULL)
+		fact(to, 1, "would say", "AUTH %s", p->mechanism);
 	if (p->code != 0)
 		fact(to, 1, "code", "%u", p->code);
 	fact_text(to, 1, "why", p->why);

@@ -101,6 +101,8 @@ static struct explained_peer *add_peer(struct walk *w,
 		.why = arena_dup(e->arena, str_slice(&t->why)),
 		.tls = arena_dup(e->arena, str_slice(&t->tls)),
 		.tls_lines = arena_dup(e->arena, str_slice(&t->tls_lines)),
+		.account = arena_dup(e->arena, str_slice(&t->account)),
+		.mechanism = t->mechanism,
 	};
 	copy_dialogue(p, &t->opening, e->arena);
 	if (p->reason == NULL)

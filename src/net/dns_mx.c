@@ -4,11 +4,20 @@
 #include "net/dns_mx.h"
 
 #include "base/keyword.h"
+#include "net/conn.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { SMTP_PORT = 25, PROTOCOL_TCP = 6 };
+enum {
+	SMTP_PORT = 25,
+	PROTOCOL_TCP = 6,
+	/*
+	 * Milliseconds for what a host can do without: some name servers never
+	 * answer to AAAA (RFC 4074 4.1), and A is enough to go on.
+	 */
+	PATIENCE = 5000
+};
 
 static enum mx_lookup lookup_of(enum dns_verdict verdict)
 {
@@ -136,6 +145,37 @@ struct batch {
 	bool has_wks;
 };
 
+static bool was_late(const struct dns_answer *answer)
+{
+	return answer->verdict == DNS_TIMEOUT;
+}
+
+/* Asks once more what was not answered and cannot be done without. */
+static void insist(struct dns_resolver *r, struct dns_answer *answers,
+		   const struct batch *b, int64_t deadline, struct arena *a)
+{
+	size_t each = b->has_wks ? 3 : 2, n = 0;
+	struct dns_answer *again = arena_array(a, b->n * each, sizeof(*again));
+	size_t *places = arena_array(a, b->n * each, sizeof(*places));
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct dns_answer *of = &answers[i * each];
+
+		if (of[0].n + of[1].n > 0 && !(b->has_wks && was_late(&of[2])))
+			continue;
+		for (size_t k = 0; k < each; k++) {
+			if (!was_late(&of[k]))
+				continue;
+			places[n] = i * each + k;
+			again[n++] = of[k];
+		}
+	}
+	if (n > 0)
+		dns_ask_all(r, again, n, deadline, a);
+	for (size_t i = 0; i < n; i++)
+		answers[places[i]] = again[i];
+}
+
 static void look_up(struct dns_resolver *r, const struct batch *b,
 		    int64_t deadline, struct arena *a, struct dns_mx_way *io)
 {
@@ -143,6 +183,7 @@ static void look_up(struct dns_resolver *r, const struct batch *b,
 	struct dns_answer *answers =
 	    arena_array(a, b->n * each, sizeof(*answers));
 	struct dns_answer *at = answers;
+	int64_t soon = conn_now() + PATIENCE;
 
 	for (size_t i = 0; i < b->n; i++) {
 		add_question(&at, b->hosts[i]->name, DNS_A);
@@ -150,7 +191,10 @@ static void look_up(struct dns_resolver *r, const struct batch *b,
 		if (b->has_wks)
 			add_question(&at, b->hosts[i]->name, DNS_WKS);
 	}
-	dns_ask_all(r, answers, b->n * each, deadline, a);
+	dns_ask_all(r, answers, b->n * each, soon < deadline ? soon : deadline,
+		    a);
+	if (conn_now() < deadline)
+		insist(r, answers, b, deadline, a);
 	for (size_t i = 0; i < b->n; i++) {
 		struct dns_mx_host *found =
 		    &io->hosts[index_of(&io->facts, b->hosts[i])];

@@ -29,7 +29,8 @@ struct dns_mx_way {
 
 /*
  * Finds out where the mail of io->facts.domain goes. Everything lives in a.
- * What is not known by the deadline makes for a deferral at worst.
+ * What is not known by the deadline makes for a deferral at worst; a host that
+ * has an address is not kept waiting for those of the other family.
  */
 void dns_mx_find(struct dns_resolver *r, const struct mx_options *options,
 		 int64_t deadline, struct arena *a, struct dns_mx_way *io);

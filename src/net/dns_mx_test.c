@@ -20,6 +20,7 @@ struct walk {
 	struct str asked; /* "NAME TYPE," each */
 	struct dns_mx_way found;
 	struct mx_options options;
+	int64_t deadline;
 };
 
 static void on_answer(void *context, const struct dns_answer *answer)
@@ -31,11 +32,11 @@ static void on_answer(void *context, const struct dns_answer *answer)
 	arena_free(a);
 }
 
-static void walk_make(struct walk *w, const char *answers, const char *domain)
+static void walk_make_of(struct walk *w, struct dns_source *source,
+			 const char *domain)
 {
-	struct dns_options o = { .on_answer = on_answer };
+	struct dns_options o = { .on_answer = on_answer, .source = source };
 	static const struct slice own_names[] = { { "me.example", 10 } };
-	struct err err;
 
 	memset(w, 0, sizeof(*w));
 	w->arena = arena_new();
@@ -44,9 +45,17 @@ static void walk_make(struct walk *w, const char *answers, const char *domain)
 	w->found.facts.own_names = own_names;
 	w->found.facts.n_own_names = COUNT(own_names);
 	o.context = &w->asked;
-	if (dns_recorded(slice_of(answers), "CASE", &o.source, &err) < 0)
-		fail_msg("%s", err.text);
 	w->r = dns_new(&o);
+}
+
+static void walk_make(struct walk *w, const char *answers, const char *domain)
+{
+	struct dns_source *source = NULL;
+	struct err err;
+
+	if (dns_recorded(slice_of(answers), "CASE", &source, &err) < 0)
+		fail_msg("%s", err.text);
+	walk_make_of(w, source, domain);
 }
 
 /* The word of the reason, and the addresses in order. */
@@ -56,7 +65,7 @@ static struct slice walk_go(struct walk *w)
 	struct str text = STR_INIT;
 	struct slice s;
 
-	dns_mx_find(w->r, &w->options, 0, w->arena, &w->found);
+	dns_mx_find(w->r, &w->options, w->deadline, w->arena, &w->found);
 	str_adds(&text, mx_reason_word(d->reason));
 	for (size_t i = 0; i < d->n_tries; i++) {
 		const struct mx_try *t = &d->tries[i];
@@ -210,6 +219,95 @@ static void test_services_are_asked_only_if_wanted(void **state)
 	}
 }
 
+/* Other answers from the third call on: MX, addresses, and what is late. */
+struct rounds {
+	struct dns_source source; /* the first, so that one is the other */
+	struct dns_source *early, *late;
+	unsigned calls;
+};
+
+static void rounds_ask(struct dns_source *source, struct dns_answer *answers,
+		       size_t n, int64_t deadline, struct arena *a)
+{
+	struct rounds *r = (struct rounds *)source;
+	struct dns_source *to = ++r->calls <= 2 ? r->early : r->late;
+
+	to->ask(to, answers, n, deadline, a);
+}
+
+static void rounds_free(struct dns_source *source)
+{
+	struct rounds *r = (struct rounds *)source;
+
+	r->early->free(r->early);
+	r->late->free(r->late);
+	free(r);
+}
+
+static struct dns_source *rounds_new(const char *early, const char *late)
+{
+	struct rounds *r = calloc(1, sizeof(*r));
+	struct err err;
+
+	assert_non_null(r);
+	r->source.ask = rounds_ask;
+	r->source.free = rounds_free;
+	assert_int_equal(dns_recorded(slice_of(early), "E", &r->early, &err),
+			 0);
+	assert_int_equal(dns_recorded(slice_of(late), "L", &r->late, &err), 0);
+	return &r->source;
+}
+
+#define LATE(name, type)     name " " type " timeout indeterminate network 0 -\n"
+#define IS_AT(name, address) name " A ok insecure network 5 - " address "\n"
+#define HAS_NO(name, type)   name " " type " nodata insecure network 5 -\n"
+#define FIRST		     "d MX,a A,a AAAA,b A,b AAAA,"
+
+static void test_what_is_late_is_asked_again_if_it_is_needed(void **state)
+{
+	static const struct {
+		const char *early, *want, *asked;
+	} rows[] = {
+		/* Of a host with an address, nothing more. */
+		{ IS_AT("a", "192.0.2.1") LATE("a", "AAAA")
+		      IS_AT("b", "192.0.2.2") HAS_NO("b", "AAAA"),
+		  "found a|192.0.2.1 b|192.0.2.2", FIRST },
+		{ LATE("a", "A") LATE("a", "AAAA") IS_AT("b", "192.0.2.2")
+		      LATE("b", "AAAA"),
+		  "found a|192.0.2.11 b|192.0.2.2", FIRST "a A,a AAAA," },
+		{ LATE("a", "A") HAS_NO("a", "AAAA") LATE("b", "A")
+		      HAS_NO("b", "AAAA"),
+		  "found a|192.0.2.11 b|192.0.2.12", FIRST "a A,b A," },
+		/* Failures are answers. */
+		{ "a A servfail indeterminate network 0 -\n"
+		  "a AAAA servfail indeterminate network 0 -\n" IS_AT(
+		      "b", "192.0.2.2") HAS_NO("b", "AAAA"),
+		  "found b|192.0.2.2", FIRST },
+	};
+	static const char mx[] = "d MX ok insecure network 5 - 10:a 20:b\n";
+	static const char late[] = IS_AT("a", "192.0.2.11") HAS_NO("a", "AAAA")
+	    IS_AT("b", "192.0.2.12") HAS_NO("b", "AAAA");
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		bool has_time = i % 2 == 0;
+		struct str early = STR_INIT;
+		struct walk w;
+
+		str_addf(&early, "%s%s", mx, rows[i / 2].early);
+		walk_make_of(&w, rounds_new(str_cstr(&early), late), "d");
+		w.deadline = has_time ? INT64_MAX : 0;
+		if (has_time)
+			assert_slice_is(walk_go(&w), rows[i / 2].want);
+		else
+			walk_go(&w);
+		assert_string_equal(str_cstr(&w.asked),
+				    has_time ? rows[i / 2].asked : FIRST);
+		walk_free(&w);
+		str_done(&early);
+	}
+}
+
 static void test_answers_stay_beside_the_decision(void **state)
 {
 	const struct dns_mx_host *host;
@@ -282,6 +380,8 @@ int main(void)
 		cmocka_unit_test(test_walk_from_answers_to_hosts),
 		cmocka_unit_test(test_forbidden_mx_is_not_asked),
 		cmocka_unit_test(test_services_are_asked_only_if_wanted),
+		cmocka_unit_test(
+		    test_what_is_late_is_asked_again_if_it_is_needed),
 		cmocka_unit_test(test_answers_stay_beside_the_decision),
 		cmocka_unit_test(test_name_in_hosts_file_is_a_host),
 	};

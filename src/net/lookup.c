@@ -99,21 +99,38 @@ size_t net_own_addresses(struct arena *a, struct net_addr **ret)
 	return n;
 }
 
-struct slice net_own_name(struct arena *a)
+/* What the resolver makes of a name; the name itself if that is nothing. */
+static void make_canonical(const char *node, struct str *to)
 {
 	struct addrinfo hints = { .ai_flags = AI_CANONNAME };
 	struct addrinfo *list = NULL;
-	struct slice name = { 0 };
-	struct utsname u;
 
-	if (uname(&u) == 0)
-		name = arena_dup(a, slice_of(u.nodename));
-	if (name.len == 0 || slice_has(name, '.'))
-		return name;
-	if (getaddrinfo(name.p, NULL, &hints, &list) == 0 &&
+	str_clear(to);
+	if (getaddrinfo(node, NULL, &hints, &list) == 0 &&
 	    list->ai_canonname != NULL)
-		name = arena_dup(a, slice_of(list->ai_canonname));
+		str_adds(to, list->ai_canonname);
+	else
+		str_adds(to, node);
 	if (list != NULL)
 		freeaddrinfo(list);
-	return name;
+}
+
+struct slice net_own_name(struct arena *a)
+{
+	/* For the life of the process: a dead resolver holds us up once. */
+	static struct str asked, found;
+	struct slice node;
+	struct utsname u;
+
+	if (uname(&u) < 0)
+		return (struct slice){ 0 };
+	node = slice_of(u.nodename);
+	if (node.len == 0 || slice_has(node, '.'))
+		return arena_dup(a, node);
+	if (!slice_eq(str_slice(&asked), node)) {
+		make_canonical(u.nodename, &found);
+		str_clear(&asked);
+		str_add(&asked, node);
+	}
+	return arena_dup(a, str_slice(&found));
 }

@@ -32,7 +32,8 @@ size_t net_own_addresses(struct arena *a, struct net_addr **ret);
 
 /*
  * This host's name: uname's node name, made canonical through the resolver
- * if it has no dot. Lives in a.
+ * if it has no dot; that is asked once in the life of a process, whatever the
+ * answer, as long as the node name stays the same. Lives in a.
  */
 struct slice net_own_name(struct arena *a);
 

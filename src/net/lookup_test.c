@@ -178,12 +178,31 @@ static void test_own_name_without_a_dot_is_made_canonical(void **state)
 	service.literals[0] = "[192.0.2.1]";
 	service.canonical = "mail.example.org";
 	check_own_name("mail.example.org", 1);
-	service.node = "mail";
+	service.node = "post";
 	service.literals[0] = "[192.0.2.1]";
-	check_own_name("mail", 1);
-	service.node = "mail";
+	check_own_name("post", 1);
+	service.node = "brief";
 	service.code = EAI_NONAME;
-	check_own_name("mail", 1);
+	check_own_name("brief", 1);
+}
+
+/* The resolver may be dead, and each question takes its time. */
+static void test_own_name_is_asked_for_once(void **state)
+{
+	(void)state;
+	service.node = "once";
+	service.code = EAI_AGAIN;
+	check_own_name("once", 1);
+	service.node = "once";
+	service.literals[0] = "[192.0.2.1]";
+	service.canonical = "once.example.org";
+	check_own_name("once", 0);
+	service.node = "twice";
+	service.literals[0] = "[192.0.2.1]";
+	service.canonical = "twice.example.org";
+	check_own_name("twice.example.org", 1);
+	service.node = "twice";
+	check_own_name("twice.example.org", 0);
 }
 
 static void test_host_without_a_name_has_none(void **state)
@@ -208,6 +227,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_own_addresses_are_none),
 		cmocka_unit_test(test_own_name_with_a_dot_is_taken_as_it_is),
 		cmocka_unit_test(test_own_name_without_a_dot_is_made_canonical),
+		cmocka_unit_test(test_own_name_is_asked_for_once),
 		cmocka_unit_test(test_host_without_a_name_has_none),
 	};
 

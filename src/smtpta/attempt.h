@@ -67,6 +67,8 @@ struct attempt_try {
 	struct str why;	    /* for humans */
 	struct str security, tls;	 /* JSON values; empty: null */
 	struct str tls_lines;		 /* of the latter, for people */
+	struct str account;		 /* "FILE:LINE"; empty: none */
+	const char *mechanism;		 /* of AUTH, or NULL; static */
 	struct attempt_dialogue opening; /* greeting, EHLO, HELO */
 };
 

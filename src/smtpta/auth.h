@@ -91,10 +91,17 @@ struct auth_peer {
  */
 void auth_secured(struct auth_dialogue *d, const struct auth_peer *peer);
 
+/*
+ * From now on it only finds out what would be used, for explain: auth_smtp()
+ * chooses a mechanism, or fails, and goes on without saying AUTH, and no
+ * command= is run.
+ */
+void auth_only_look(struct auth_dialogue *d);
+
 /* For struct smtp_config; lives as long as d. */
 const struct smtp_auth *auth_smtp(struct auth_dialogue *d);
 
-/* The mechanism that was chosen last, or NULL. */
+/* The mechanism that was chosen last (auth_only_look(): would be), or NULL. */
 const char *auth_mechanism(const struct auth_dialogue *d);
 
 /* Where the account stands: "FILE:LINE", for logs and explain; d's. */

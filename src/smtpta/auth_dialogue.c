@@ -162,8 +162,13 @@ static enum smtp_auth_choice begin(void *context, struct slice offered,
 	d->is_chosen = false;
 	str_clear(&d->offered);
 	str_add(&d->offered, offered);
-	if (choose(d, offered, &d->mechanism, why) < 0 ||
-	    (d->mechanism != SASL_EXTERNAL && fetch_secret(d, why) < 0) ||
+	if (choose(d, offered, &d->mechanism, why) < 0)
+		return SMTP_AUTH_FAIL;
+	if (d->only_looks) {
+		d->is_chosen = true;
+		return SMTP_AUTH_SKIP;
+	}
+	if ((d->mechanism != SASL_EXTERNAL && fetch_secret(d, why) < 0) ||
 	    start(d, ret, why) < 0)
 		return SMTP_AUTH_FAIL;
 	d->is_chosen = true;
@@ -365,6 +370,11 @@ void auth_secured(struct auth_dialogue *d, const struct auth_peer *peer)
 	if (peer->binding_kind != SCRAM_BINDING_NONE)
 		str_add(&d->binding, peer->binding);
 	d->peer.binding = slice_make(NULL, 0);
+}
+
+void auth_only_look(struct auth_dialogue *d)
+{
+	d->only_looks = true;
 }
 
 const struct smtp_auth *auth_smtp(struct auth_dialogue *d)

@@ -117,15 +117,29 @@ static void set_own_names(const struct guests *g, struct mx_facts *facts)
 	facts->own_names = names;
 }
 
-/* Asks for all domains that are not known, as far as there is time. */
-static void ask(struct guests *g)
+static size_t count_unknown(const struct guests *g)
 {
-	struct dns_answer *answers =
-	    arena_array(g->arena, g->n, sizeof(*answers));
-	size_t *places = arena_array(g->arena, g->n, sizeof(*places));
-	int64_t began = conn_now();
 	size_t n = 0;
 
+	for (size_t i = 0; i < g->n; i++)
+		n += !g->domains[i].is_known;
+	return n;
+}
+
+/*
+ * Asks for all domains that are not known, as far as there is time. The arena
+ * lives for minutes: a message that brings no new domain takes nothing of it.
+ */
+static void ask(struct guests *g)
+{
+	int64_t began = conn_now();
+	size_t room = count_unknown(g), n = 0, *places;
+	struct dns_answer *answers;
+
+	if (room == 0)
+		return;
+	answers = arena_array(g->arena, room, sizeof(*answers));
+	places = arena_array(g->arena, room, sizeof(*places));
 	for (size_t i = 0; i < g->n; i++) {
 		struct domain *d = &g->domains[i];
 
@@ -136,7 +150,7 @@ static void ask(struct guests *g)
 		answers[n++] = (struct dns_answer){ .name = d->facts.domain,
 						    .type = DNS_MX };
 	}
-	if (n == 0 || g->time_left <= 0)
+	if (g->time_left <= 0)
 		return;
 	dns_ask_all(g->setup.dns, answers, n, began + g->time_left, g->arena);
 	g->time_left -= conn_now() - began;

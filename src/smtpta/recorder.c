@@ -144,6 +144,7 @@ void recorder_free(struct recorder *r)
 		str_done(&r->tries[i].security);
 		str_done(&r->tries[i].tls);
 		str_done(&r->tries[i].tls_lines);
+		str_done(&r->tries[i].account);
 	}
 	free(r->tries);
 	str_done(&r->destination);
@@ -204,6 +205,7 @@ void recorder_try(struct recorder *r, struct slice host,
 	str_clear(&t->security);
 	str_clear(&t->tls);
 	str_clear(&t->tls_lines);
+	str_clear(&t->account);
 	*t = (struct attempt_try){ .addr = *addr,
 				   .at = began,
 				   .took = -1,
@@ -212,6 +214,7 @@ void recorder_try(struct recorder *r, struct slice host,
 				   .security = t->security,
 				   .tls = t->tls,
 				   .tls_lines = t->tls_lines,
+				   .account = t->account,
 				   .opening = t->opening };
 	str_add(&t->host, json_cut(host, ATTEMPT_WORDS_MAX));
 	r->is_opening = true;
@@ -246,6 +249,15 @@ void recorder_tls(struct recorder *r, struct slice json, struct slice lines)
 		return;
 	set_text(&last_try(r)->tls, json);
 	set_text(&last_try(r)->tls_lines, lines);
+}
+
+void recorder_auth(struct recorder *r, const char *where,
+		   const char *mechanism)
+{
+	if (r == NULL || r->n_tries == 0)
+		return;
+	set_text(&last_try(r)->account, slice_of(where));
+	last_try(r)->mechanism = mechanism;
 }
 
 static void end_try(struct recorder *r)

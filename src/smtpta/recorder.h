@@ -68,6 +68,10 @@ void recorder_ready(struct recorder *r);
 void recorder_security(struct recorder *r, struct slice json);
 void recorder_tls(struct recorder *r, struct slice json, struct slice lines);
 
+/* Where the account stands that is used there; mechanism: NULL for none. */
+void recorder_auth(struct recorder *r, const char *where,
+		   const char *mechanism);
+
 /* The address will not do. code: of a refusal, 0 if none came. */
 void recorder_failed(struct recorder *r, const struct diag *why, unsigned code);
 

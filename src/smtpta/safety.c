@@ -143,7 +143,7 @@ struct safety *safety_new(const struct safety_setup *setup)
 		.sts = s->sts,
 	};
 	out->tls = make_client(s, out->scene.conf);
-	out->wants_chain = setup->only_looks;
+	out->wants_chain = out->only_looks = setup->only_looks;
 	if (s->store != NULL && !setup->only_looks)
 		out->notes = tlsnotes_new(s->store, setup->wall_time,
 					  on_note_trouble, s);

@@ -5,15 +5,18 @@
  */
 #include "smtpta/secret.h"
 
-/* The verb and the mechanism's name are no secret. */
+/* The verb and the mechanism's name are no secret; what is behind them is. */
 static void add_auth(struct str *to, struct slice line)
 {
 	struct slice word;
+	int n = 0;
 
-	for (int i = 0; i < 2 && slice_word(&line, &word); i++) {
-		str_add(to, word);
-		str_addc(to, ' ');
+	while (n < 2 && slice_word(&line, &word)) {
+		str_addf(to, "%s%.*s", n > 0 ? " " : "", SLICE_ARG(word));
+		n++;
 	}
+	if (n < 2 || slice_trim(line).len > 0)
+		str_adds(to, " ***");
 }
 
 struct smtp_said secret_mask(struct secret *s, const struct smtp_said *said)
@@ -33,9 +36,9 @@ struct smtp_said secret_mask(struct secret *s, const struct smtp_said *said)
 	str_clear(&s->room);
 	if (is_auth)
 		add_auth(&s->room, said->text);
-	else if (said->direction == 'r')
-		str_adds(&s->room, "334 ");
-	str_adds(&s->room, "***");
+	else
+		str_adds(&s->room,
+			 said->direction == 'r' ? "334 ***" : "***");
 	shown.text = str_slice(&s->room);
 	return shown;
 }

@@ -2,8 +2,8 @@
  * secret.h - what of a conversation may be shown: all but the secrets of AUTH.
  *
  * Logs, records, titles and reports show what passed through here. From AUTH
- * (RFC 4954) to its last reply, what we say is "***" behind the mechanism's
- * name, and so is what the server asks, since that may hold a user's name.
+ * (RFC 4954) to its last reply, what we say behind the mechanism's name is
+ * "***", and so is what the server asks, since that may hold a user's name.
  */
 #ifndef SMTPTA_SECRET_H
 #define SMTPTA_SECRET_H

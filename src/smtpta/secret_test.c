@@ -16,7 +16,7 @@ static const struct row rows[] = {
 	{ 'r', 250, "250-mx\n250 AUTH LOGIN", "250-mx\n250 AUTH LOGIN" },
 	{ 'w', 0, "AUTH PLAIN AGJvYgBzZWNyZXQ=", "AUTH PLAIN ***" },
 	{ 'r', 535, "535 5.7.8 no", "535 5.7.8 no" },
-	{ 'w', 0, "auth Login", "auth Login ***" },
+	{ 'w', 0, "auth Login", "auth Login" },
 	{ 'r', 334, "334 VXNlcm5hbWU6", "334 ***" },
 	{ 'w', 0, "Ym9i", "***" },
 	{ 'r', 334, "334-more\n334 UGFzc3dvcmQ6", "334 ***" },

@@ -353,7 +353,9 @@ static bool is_as_good(const struct tls_decision *was,
 	case TLS_NEED_ENCRYPT:
 		return true;
 	case TLS_NEED_DANE:
-		return was->need == TLS_NEED_DANE;
+		return was->need == TLS_NEED_DANE &&
+		       (tls->matched.len == 0 ||
+			has_name(wanted, tls->matched));
 	case TLS_NEED_NAME:
 		return was->need == TLS_NEED_NAME &&
 		       has_name(wanted, tls->matched);
@@ -368,12 +370,16 @@ bool security_may_share(const struct security *s, size_t place,
 	const struct security_host *host = security_of(s, place);
 	struct tls_facts facts = host->facts;
 	struct tlsconf_found terms = tlsconf_find(s->scene->conf, domain);
+	unsigned wants = tls_wants(terms.rule.level, s->request);
 	struct tls_decision wanted;
 	struct sts_found sts = { 0 };
 
+	/* For the one domain nobody has asked what counts for the other. */
+	if ((wants & ~tls_wants(s->terms.rule.level, s->request) &
+	     TLS_WANTS_DANE) != 0)
+		return false;
 	terms.rule.is_demanded |= s->scene->conf->is_wrapper;
-	if (s->scene->sts != NULL &&
-	    (tls_wants(terms.rule.level, s->request) & TLS_WANTS_STS) != 0)
+	if (s->scene->sts != NULL && (wants & TLS_WANTS_STS) != 0)
 		sts = stsfind(
 		    s->scene->sts, domain,
 		    conn_now() + (int64_t)s->scene->options->dns_timeout * 1000,
@@ -430,6 +436,21 @@ struct diag *security_refusal(const struct security *s, size_t place)
 
 /* ---- messages ------------------------------------------------------------ */
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Of a field that may be folded. */
+static struct slice value_of(struct slice body)
+{
+	while (body.len > 0 && is_space(body.p[0]))
+		body = slice_from(body, 1);
+	while (body.len > 0 && is_space(body.p[body.len - 1]))
+		body.len--;
+	return body;
+}
+
 /* "TLS-Required: No"; any other value says nothing (RFC 8689 5). */
 static bool says_optional(struct slice header)
 {
@@ -437,7 +458,7 @@ static bool says_optional(struct slice header)
 
 	while (header_next(&header, &f))
 		if (header_is(&f, "TLS-Required") &&
-		    slice_eq_nocase(slice_trim(f.body), SLICE("No")))
+		    slice_eq_nocase(value_of(f.body), SLICE("No")))
 			return true;
 	return false;
 }

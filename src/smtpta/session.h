@@ -33,6 +33,7 @@ struct session_safety {
 	struct security_scene scene;
 	struct tls_client *tls;
 	bool wants_chain;	/* all certificates, for explanations */
+	bool only_looks;	/* what AUTH would be used is found out alone */
 	struct tlsnotes *notes; /* results for TLSRPT; NULL: nobody counts */
 };
 

@@ -213,7 +213,7 @@ static void test_each_reply_has_a_deadline_of_its_own(void **state)
 					 "ok\nZ:600\nS:250 "
 					 "ok\nZ:600\nS:354 go\nD\nZ:600\nS:250 "
 					 "in\n" SERVER_QUIT);
-	t.options.timeouts = (struct smtpta_timeouts){ 1, 1, 1, 1, 1 };
+	t.options.timeouts = (struct smtpta_timeouts){ 1, 1, 1, 1, 1, 1 };
 	assert_true(talk_open(&t));
 	assert_int_equal(send_message(&t, &d), SMTP_EVENT_DONE);
 	assert_int_equal(d->fate, FATE_RELAYED);

@@ -259,6 +259,7 @@ static struct session_try greet(struct session *s, struct manner how)
 		s->last_used = s->wait_since;
 		t = say_hello(s);
 	}
+	session_record_auth(s);
 	if (t.is_ready) {
 		s->opened_at = conn_now();
 		recorder_ready(s->recorder);

@@ -124,6 +124,9 @@ bool session_begin_security(struct session *s, struct session_try *ret);
 /* Tells the recorder what the address's host needs, and why. */
 void session_record_security(struct session *s);
 
+/* Tells the recorder which account is used, and how. */
+void session_record_auth(struct session *s);
+
 /* What the engine is to do about AUTH; NULL: nothing. */
 const struct smtp_auth *session_auth(const struct session *s);
 

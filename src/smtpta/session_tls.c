@@ -202,7 +202,16 @@ bool session_begin_security(struct session *s, struct session_try *ret)
 		return false;
 	if (s->auth != NULL)
 		tell_auth(s);
+	if (s->auth != NULL && s->safety->only_looks)
+		auth_only_look(s->auth);
 	return true;
+}
+
+void session_record_auth(struct session *s)
+{
+	if (s->auth != NULL)
+		recorder_auth(s->recorder, auth_where(s->auth),
+			      auth_mechanism(s->auth));
 }
 
 const struct smtp_auth *session_auth(const struct session *s)
@@ -330,8 +339,10 @@ void session_check_ready(struct session *s, struct session_try *ret)
 
 	ret->is_ready = !lacks_requiretls(s);
 	if (ret->is_ready) {
+		/* One that offers it has failed, and was counted, before. */
 		if (host != NULL && !s->is_over_tls &&
-		    host->decision.need != TLS_NEED_NOTHING)
+		    host->decision.need != TLS_NEED_NOTHING &&
+		    !smtp_caps(s->engine)->starttls)
 			tlsnotes_not_offered(s->safety->notes, s->security,
 					     s->at, s->conn);
 		return;

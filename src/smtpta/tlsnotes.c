@@ -247,6 +247,12 @@ void tlsnotes_handshake(struct tlsnotes *n, const struct security *s,
 		text = o->audit_text;
 	}
 	type = type_of(fault);
+	/* In mode enforce the host would not have been asked (RFC 8461 5). */
+	if (type == TLSRPT_SUCCESS && d->sts == TLS_STS_TESTING &&
+	    d->sts_pattern.len == 0) {
+		type = TLSRPT_VALIDATION_FAILURE;
+		text = SLICE("the policy does not name the host");
+	}
 	/* TLS, but the records that were there are worth nothing. */
 	if (type == TLSRPT_SUCCESS && d->reason == TLS_BY_DANE_UNUSABLE)
 		type = TLSRPT_TLSA_INVALID;
