@@ -54,6 +54,7 @@ LIBS_net := -Wl,--as-needed -lunbound -levent -lidn2 -lssl -lcrypto
 LIBS_store := -Wl,--as-needed -lsqlite3
 LIBS_smtpta := -Wl,--as-needed -lgsasl
 LIBS_tlsrpt := -Wl,--as-needed -lz
+LIBS_sched := -Wl,--as-needed -levent -ljansson
 
 SRC := $(filter-out src/prog/%,$(wildcard src/*/*.c))
 TEST_SRC := $(filter %_test.c,$(SRC))
@@ -69,7 +70,7 @@ syslibs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
 # people run; each kind is installed into a place of its own.
 AGENTS := smtp sm
 HELPERS := zlaunch stsfetch
-TOOLS := submit tlsrpt
+TOOLS := submit scheduler tlsrpt
 MAINS := $(AGENTS) $(HELPERS) $(TOOLS)
 PROGRAMS := $(MAINS:%=$(B)/bin/%)
 UNIT_TESTS := $(patsubst src/%.c,$(B)/test/%,$(TEST_SRC))
@@ -192,9 +193,11 @@ fuzz: setup
 fuzzers: $(foreach f,$(FUZZERS),$(B)/fuzz/$(subst /,-,$(f)))
 
 BENCH := convert linkdelay sendloop sink spawn
+BENCH_LIBS_sendloop := -lssl -lcrypto
+BENCH_LIBS_sink := -lssl -lcrypto
 $(B)/bench/%: bench/%.c $(call lib,mime) $(call lib,base)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(BENCH_LIBS_$*)
 
 bench: setup
 	@$(MAKE) --no-print-directory $(JOBS) BUILD=release all \

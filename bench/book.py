@@ -85,12 +85,34 @@ def machine() -> list[tuple[str, str]]:
     ]
 
 
-class Book:
+class Section:
+    """One part of what is measured, under a heading of its own."""
+
     def __init__(self):
-        self.good = True
         self.rows: list[tuple[str, str, str, str, str]] = []
         self.skips: list[str] = []
+
+    def text(self) -> str:
+        lines = ["| what | beside | wanted | measured (from, to) | |",
+                 "|---|---|---|---|---|"] if self.rows else []
+        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
+        lines += [f"\nNot measured: {s}" for s in self.skips]
+        return "\n".join(lines).strip("\n") + "\n"
+
+
+class Book:
+    """headings: those of all parts, in the order of the page."""
+
+    def __init__(self, headings=()):
+        self.good = True
+        self.headings = list(headings)
+        self.sections: dict[str, Section] = {}
+        self.section = Section()
         self.peers: dict[str, str] = {}     # name -> version
+
+    def begin(self, heading: str) -> None:
+        """What follows belongs there."""
+        self.section = self.sections[heading] = Section()
 
     # -- printing and keeping --
 
@@ -99,7 +121,7 @@ class Book:
         print(text, flush=True)
 
     def _row(self, what, beside, wanted, got, verdict) -> None:
-        self.rows.append((what, beside, wanted, got, verdict))
+        self.section.rows.append((what, beside, wanted, got, verdict))
 
     def row(self, what: str, beside: str, wanted: str, got: str,
             spread: str = "") -> None:
@@ -150,23 +172,27 @@ class Book:
         """What cannot be measured here is no miss, but it is said."""
         text = f"{what}: {why}"
         print(f"SKIP {text}", flush=True)
-        self.skips.append(text)
+        self.section.skips.append(text)
 
     # -- the page --
 
-    def page(self) -> str:
+    def page(self, old: str = "") -> str:
+        """The old page, but for what was measured now."""
+        head, *parts = re.split(r"(?m)^### ", old)
+        texts = dict(part.split("\n\n", 1) for part in parts)
+        texts |= {k: v.text() for k, v in self.sections.items()}
+        about = dict(re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \|$", head))
+        about |= dict(machine()) | self.peers
         lines = ["| the machine | |", "|---|---|"]
-        lines += [f"| {k} | {v} |"
-                  for k, v in machine() + list(self.peers.items())]
-        lines += ["", "| what | beside | wanted | measured (from, to) | |",
-                  "|---|---|---|---|---|"]
-        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
-        lines += [""] + [f"Not measured: {s}\n" for s in self.skips]
-        return "\n".join(lines).rstrip("\n") + "\n"
+        lines += [f"| {k} | {v} |" for k, v in about.items()]
+        for heading in self.headings:
+            if heading in texts:
+                lines += ["", f"### {heading}", "", texts[heading].strip()]
+        return "\n".join(lines) + "\n"
 
     def write_page(self, path: pathlib.Path) -> None:
         """Puts the tables between the two marks of a page."""
         before, rest = path.read_text().split(BEGIN)
-        _, after = rest.split(END)
-        path.write_text(before + BEGIN + "\n" + self.page() + "\n" + END
+        old, after = rest.split(END)
+        path.write_text(before + BEGIN + "\n" + self.page(old) + "\n" + END
                         + after)

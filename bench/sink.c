@@ -1,7 +1,7 @@
 /*
  * sink.c - a light SMTP server for benchmarks: accepts and forgets.
  *
- * usage: sink [-c] [-d] [-a ADDRESS] [-l FILE] PORT-FILE
+ * usage: sink [-2cdrw] [-a ADDRESS] [-l FILE] [-t PEM] PORT-FILE
  *
  * Listens on ADDRESS (IPv4, by default 127.0.0.1) at a free port, which it
  * writes into PORT-FILE, and answers each connection in a process of its own
@@ -13,9 +13,14 @@
  * reading costs next to nothing; nothing may be sent behind the content before
  * its reply.
  *
+ * With -t, PEM a file of a certificate and its key, it offers STARTTLS, or,
+ * with -w too, speaks TLS from the first byte. Every handshake is a full one;
+ * with -r sessions are resumed.
+ *
  * With -l each connection, when it ends, adds one line to FILE: how many
- * messages it took, and the time (CLOCK_MONOTONIC, microseconds) of its
- * acceptance and of its last reply to content.
+ * messages it took, the time (CLOCK_MONOTONIC, microseconds) of its acceptance
+ * and of its last reply to content, and 0 if it was in clear text, 1 after a
+ * full handshake, 2 after one that resumed a session.
  */
 #include "base/fd.h"
 #include "base/str.h"
@@ -25,6 +30,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,19 +43,25 @@
 enum { READ_STEP = 256 * 1024 };
 
 static const char usage[] =
-    "usage: sink [-c] [-d] [-a ADDRESS] [-l FILE] PORT-FILE";
+    "usage: sink [-2cdrw] [-a ADDRESS] [-l FILE] [-t PEM] "
+    "PORT-FILE";
 
 struct options {
 	bool has_chunking, is_discarding;
 	const char *address;
 	int log; /* -1: none */
+	/* TLS */
+	bool is_wrapped, does_resume, is_old;
+	const char *pem;
+	SSL_CTX *ctx; /* NULL: none */
 };
 
-enum state { COMMANDS, CONTENT, CHUNK, OVER };
+enum state { COMMANDS, CONTENT, CHUNK, STARTTLS, OVER };
 
 struct session {
 	const struct options *options;
 	int fd;
+	SSL *ssl; /* NULL: clear text */
 	enum state state;
 	uint64_t chunk_left; /* CHUNK */
 	bool is_last_chunk;
@@ -80,6 +93,8 @@ static void on_ehlo(struct session *s)
 	str_adds(&s->out, "250-sink\r\n250-PIPELINING\r\n250-SIZE\r\n");
 	if (s->options->has_chunking)
 		str_adds(&s->out, "250-CHUNKING\r\n");
+	if (s->options->ctx != NULL && s->ssl == NULL)
+		str_adds(&s->out, "250-STARTTLS\r\n");
 	str_adds(&s->out, "250 8BITMIME\r\n");
 }
 
@@ -106,6 +121,9 @@ static void on_command(struct session *s, struct slice line)
 		s->state = CONTENT;
 	} else if (slice_starts_nocase(line, SLICE("BDAT"))) {
 		on_bdat(s, slice_from(line, 4));
+	} else if (slice_starts_nocase(line, SLICE("STARTTLS"))) {
+		str_adds(&s->out, "220 go\r\n");
+		s->state = STARTTLS;
 	} else if (slice_starts_nocase(line, SLICE("QUIT"))) {
 		str_adds(&s->out, "221 bye\r\n");
 		s->state = OVER;
@@ -178,7 +196,7 @@ static void take(struct session *s)
 	struct slice rest = str_slice(&s->in);
 	uint64_t before = s->messages;
 
-	while ((rest.len > 0 || s->state == CHUNK) && s->state != OVER &&
+	while ((rest.len > 0 || s->state == CHUNK) && s->state < STARTTLS &&
 	       takers[s->state](s, &rest))
 		;
 	str_shift(&s->in, s->in.len - rest.len);
@@ -186,16 +204,89 @@ static void take(struct session *s)
 		s->last_reply_at = now();
 }
 
+/* ---- TLS ------------------------------------------------------------------
+ */
+
+/* -t: what all connections share, so that each can resume another's session. */
+static bool load_tls(struct options *o)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (ctx == NULL ||
+	    SSL_CTX_use_certificate_file(ctx, o->pem, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, o->pem, SSL_FILETYPE_PEM) != 1) {
+		SSL_CTX_free(ctx);
+		return false;
+	}
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (!o->does_resume) {
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+		SSL_CTX_set_num_tickets(ctx, 0);
+	}
+	if (o->is_old)
+		SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_default_read_buffer_len(ctx, READ_STEP);
+	o->ctx = ctx;
+	return true;
+}
+
+static bool start_tls(struct session *s)
+{
+	s->ssl = SSL_new(s->options->ctx);
+	s->state = COMMANDS;
+	return s->ssl != NULL && SSL_set_fd(s->ssl, s->fd) == 1 &&
+	       SSL_accept(s->ssl) == 1;
+}
+
+/* Of the handshake, as the log says it. */
+static int kind_of_handshake(const struct session *s)
+{
+	if (s->ssl == NULL || !SSL_is_init_finished(s->ssl))
+		return 0;
+	return SSL_session_reused(s->ssl) != 0 ? 2 : 1;
+}
+
 /* ---- connections ----------------------------------------------------------
  */
+
+/* Says what is due, and then begins TLS if that is due. */
+static bool say(struct session *s)
+{
+	struct slice out = str_slice(&s->out);
+
+	if (s->ssl == NULL && fd_write_all(s->fd, out) < 0)
+		return false;
+	if (s->ssl != NULL && out.len > 0 &&
+	    SSL_write(s->ssl, out.p, (int)out.len) <= 0)
+		return false;
+	str_clear(&s->out);
+	return s->state != STARTTLS || start_tls(s);
+}
+
+/* Reads once; false if there is no more. */
+static bool hear(struct session *s)
+{
+	ssize_t n;
+
+	str_reserve(&s->in, READ_STEP);
+	n = s->ssl == NULL ? read(s->fd, s->in.p + s->in.len, READ_STEP)
+			   : SSL_read(s->ssl, s->in.p + s->in.len, READ_STEP);
+	if (n <= 0)
+		return false;
+	s->in.len += (size_t)n;
+	return true;
+}
 
 static void write_log(const struct session *s)
 {
 	struct str line = STR_INIT;
 
 	if (s->options->log >= 0) {
-		str_addf(&line, "%ju %jd %jd\n", (uintmax_t)s->messages,
-			 (intmax_t)s->accepted_at, (intmax_t)s->last_reply_at);
+		str_addf(&line, "%ju %jd %jd %d\n", (uintmax_t)s->messages,
+			 (intmax_t)s->accepted_at, (intmax_t)s->last_reply_at,
+			 kind_of_handshake(s));
 		if (fd_write_all(s->options->log, str_slice(&line)) < 0)
 			fprintf(stderr, "sink: log: %s\n", strerror(errno));
 	}
@@ -208,19 +299,15 @@ static void serve(const struct options *o, int fd)
 	int on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	str_adds(&s.out, "220 sink ESMTP\r\n");
-	while (fd_write_all(fd, str_slice(&s.out)) == 0 && s.state != OVER) {
-		ssize_t n;
-
-		str_clear(&s.out);
-		str_reserve(&s.in, READ_STEP);
-		n = read(fd, s.in.p + s.in.len, READ_STEP);
-		if (n <= 0)
-			break;
-		s.in.len += (size_t)n;
-		take(&s);
+	if (!o->is_wrapped || start_tls(&s)) {
+		str_adds(&s.out, "220 sink ESMTP\r\n");
+		while (say(&s) && s.state != OVER && hear(&s))
+			take(&s);
 	}
 	write_log(&s);
+	if (s.ssl != NULL && SSL_is_init_finished(s.ssl))
+		SSL_shutdown(s.ssl); /* close_notify, no more */
+	SSL_free(s.ssl);
 	str_done(&s.in);
 	str_done(&s.out);
 }
@@ -250,13 +337,25 @@ static int parse_options(int argc, char **argv, struct options *ret)
 	struct options o = { .address = "127.0.0.1", .log = -1 };
 	int c;
 
-	while ((c = getopt(argc, argv, "cda:l:")) != -1) {
+	while ((c = getopt(argc, argv, "2cdrwa:l:t:")) != -1) {
 		switch (c) {
 		case 'c':
 			o.has_chunking = true;
 			break;
 		case 'd':
 			o.is_discarding = true;
+			break;
+		case '2':
+			o.is_old = true;
+			break;
+		case 'r':
+			o.does_resume = true;
+			break;
+		case 'w':
+			o.is_wrapped = true;
+			break;
+		case 't':
+			o.pem = optarg;
 			break;
 		case 'a':
 			o.address = optarg;
@@ -300,11 +399,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", usage);
 		return 2;
 	}
+	if (o.pem != NULL && !load_tls(&o)) {
+		fprintf(stderr, "sink: %s: ", o.pem);
+		ERR_print_errors_fp(stderr);
+		return 1;
+	}
 	fd = listen_somewhere(&o, argv[optind]);
 	if (fd < 0) {
 		fprintf(stderr, "sink: %s\n", strerror(errno));
 		return 1;
 	}
 	signal(SIGCHLD, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	serve_for_ever(&o, fd);
 }

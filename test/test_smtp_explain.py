@@ -16,7 +16,7 @@ import pytest
 
 from names import address
 from smtpd import Do
-from zpost import DEADLINE, Postoffice, program, to_text
+from zpost import DEADLINE, ROOT, Postoffice, program, to_text
 
 OK, NOHOST, UNAVAILABLE, TEMPFAIL = 0, 68, 69, 75
 USAGE, DATAERR, NOINPUT, CANTCREAT, IOERR = 64, 65, 66, 73, 74
@@ -495,6 +495,36 @@ def test_hostile_names_do_no_harm(explain, host):
 
 
 # ---- files of answers -------------------------------------------------------
+
+
+# What stands behind the example of the manual.
+EXAMPLE = f"""\
+example.org MX ok secure network 300 - 10:mx.example.org 20:backup.example.net
+mx.example.org A ok secure network 300 - 192.0.2.25
+mx.example.org AAAA nodata secure network 300 -
+backup.example.net A ok secure network 300 - 127.0.0.1
+backup.example.net AAAA nodata secure network 300 -
+_mta-sts.example.org TXT nxdomain secure network 300 -
+_25._tcp.mx.example.org TLSA ok secure network 300 - \
+3:1:1:23208662e323819a108c335ad141346c5c713e33945{"0" * 21}
+"""
+
+
+def test_example_of_the_manual_is_what_is_said(explain):
+    """As far as nobody is connected to; "[...]" stands for anything."""
+    page = (ROOT / "man" / "smtp.8").read_text()
+    shown = re.search(r"^\$ smtp --explain --connect --offline case (\S+)\n"
+                      r"(.*?)^connected ", page, flags=re.M | re.S)
+    explain.file.write_text(EXAMPLE)
+    code, out, err = explain.raw("--offline", explain.file, shown[1])
+    assert (code, err) == (OK, "")
+    wanted = re.sub(r"^(we are .*\n)+(  \[\.\.\.\]\n)?", "  [...]\n", shown[2],
+                    flags=re.M)
+    pattern = re.escape(wanted).replace(
+        re.escape("  [...]\n"), r"(.*\n)*?").replace(
+        re.escape("[...]"), ".*")
+    said = to_text(out).replace(str(explain.file), "case")
+    assert re.match(pattern, said), said
 
 
 def test_what_was_recorded_gives_the_same(explain, tmp_path):

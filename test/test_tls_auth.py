@@ -186,6 +186,16 @@ def test_over_clear_is_over_anything(relay, kind):
     relay.mail().is_sent(mx, "PLAIN")
 
 
+@pytest.mark.parametrize("do", [Do(close="before"), Do(raw=b"220 what?\r\n")])
+def test_over_encrypted_is_not_over_clear_when_tls_fails(relay, do):
+    mx = relay.host("PLAIN", clear=["AUTH PLAIN"], demands_auth=False,
+                    script={"handshake": do})
+    relay.account(new("over=encrypted"))
+    relay.mail().is_kept("in clear")
+    assert relay.said_auth() == [] and mx.messages == []
+    relay.nothing_unauthenticated()
+
+
 @pytest.mark.parametrize("kind", ["another name", "nobody's"])
 def test_over_encrypted_needs_no_name(relay, kind):
     mx = make(relay, kind)
@@ -574,6 +584,32 @@ def test_nothing_secret_is_in_a_title(relay):
             relay.shown.append(f.read())
     assert agent.stop("SIGTERM") == 0
     agent.pending()
+
+
+def test_user_is_not_shown_in_the_welcome(relay):
+    mx = relay.host("PLAIN", demands_auth=False, script={
+        "AUTH:PLAIN": f"235 2.7.0 welcome {USER}, by {b64(SECRET)}"})
+    relay.account(old())
+    way = relay.mail()
+    assert way.report.status == "ok3" and len(mx.messages) == 1
+    assert way.record["connection"]["opening"][-1]["reply"] == \
+        "235 2.7.0 welcome ***, by ***"
+
+
+@pytest.mark.parametrize("event", ["MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("code", ["250 2.0.0", "553 5.7.1"])
+def test_user_is_not_shown_in_later_replies(relay, event, code):
+    """Servers tell who may not send as somebody, and senders get reports."""
+    mx = relay.host("PLAIN", script={
+        event: f"{code} <{USER.upper()}> it is, and {b64(USER)}\nof {USER}"})
+    relay.account(old())
+    way = relay.mail()
+    if code[0] == "5":
+        assert way.report.status == "error2"
+        assert "<***> it is, and ***" in way.report.message
+        assert "of ***" in way.report.message
+    elif event != "DATA":
+        way.is_sent(mx, "PLAIN")
 
 
 def test_dialogue_is_shown_without_secrets(relay):

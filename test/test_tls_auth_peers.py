@@ -76,8 +76,12 @@ class DovecotSasl(Server):
         return ["dovecot", "-F", "-c", "/etc/dovecot/dovecot.conf"]
 
 
-def behind(net, place: str, kind, hello: bytes = b"220"):
-    """The same server on the far host, at this address of it."""
+def behind(net, place: str, kind, hello: bytes = b"220", also=None):
+    """
+    The same server on the far host, at this address of it. also: what else is
+    to be replaced in its configuration.
+    """
+    changes = {**(also or {}), "127.0.0.1": place}
 
     class Behind(kind):
         def setup(self) -> None:
@@ -85,8 +89,10 @@ def behind(net, place: str, kind, hello: bytes = b"220"):
             for path in (self.folder / "etc").rglob("*"):
                 if path.suffix not in (".conf", ".cf"):
                     continue
-                stat = path.stat()
-                path.write_text(path.read_text().replace("127.0.0.1", place))
+                stat, text = path.stat(), path.read_text()
+                for old, new in changes.items():
+                    text = text.replace(old, new)
+                path.write_text(text)
                 os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
         def command(self) -> list[str]:
@@ -113,12 +119,10 @@ def behind(net, place: str, kind, hello: bytes = b"220"):
 def far(relay, server):
     """far(kind, name=, **how): a peer whose certificate has this name."""
 
-    def start(kind, name: str = NAME, **how):
+    def start(kind, name: str = NAME, also=None, **how):
         place = relay.hosts.setdefault(NAME, relay.far())
-        peer = server(behind(relay.net, place, kind),
+        return server(behind(relay.net, place, kind, also=also),
                       identity=relay.ca.issue(name), **how)
-        peer.place = place
-        return peer
 
     return start
 
@@ -186,12 +190,8 @@ def test_exim(relay, far):
 def test_dovecot_submission(relay, far):
     final = relay.host("", name="final.example", secured=False, port=2525,
                        demands_auth=False)
-    peer = far(Submission, relay_port=2525, mechanisms=" ".join(MECHANISMS))
-    conf = peer.folder / "etc/dovecot/dovecot.conf"
-    conf.write_text(conf.read_text().replace(
-        f"relay_host = {peer.place}", f"relay_host = {final.listen}"))
-    peer.stop()
-    peer.start()
+    peer = far(Submission, relay_port=2525, mechanisms=" ".join(MECHANISMS),
+               also={"relay_host = 127.0.0.1": f"relay_host = {final.listen}"})
     way = send(relay, peer, f"user={USER} secret={PASSWORD}")
     is_authenticated(relay, way, "SCRAM-SHA-256")
     assert len(final.messages) == 1

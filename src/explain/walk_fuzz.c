@@ -9,6 +9,7 @@
 #include "base/fuzz.h"
 #include "explain/walk.h"
 #include "net/dns_record.h"
+#include "smtpta/safety.h"
 
 enum { PORT = 2525 }; /* any but 25: our own name is not looked for */
 
@@ -17,13 +18,31 @@ static void on_answer(void *context, const struct dns_answer *answer)
 	walk_answer(context, answer);
 }
 
-static struct explanation *walk(const struct smtpta_options *o,
+static int64_t wall_time(void)
+{
+	return 0;
+}
+
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	FUZZ_CHECK(text == NULL); /* there is nothing to complain of */
+}
+
+static struct explanation *walk(const struct smtpta_options *options,
 				struct slice subject, struct slice answers)
 {
+	struct smtpta_options all = *options;
+	const struct smtpta_options *o = &all;
 	struct explanation *e = explanation_new();
 	struct dns_options dns = { .on_answer = on_answer, .context = e };
 	struct walk_draws draws = { 0 };
 	struct walk_scene scene = { .options = o, .draws = &draws };
+	struct safety_setup setup = { .options = o,
+				      .wall_time = wall_time,
+				      .complain = complain,
+				      .only_looks = true };
+	struct safety *safety;
 	struct err err;
 
 	if (dns_recorded(answers, "FUZZ", &dns.source, &err) < 0) {
@@ -32,10 +51,14 @@ static struct explanation *walk(const struct smtpta_options *o,
 	}
 	e->subject = arena_dup(e->arena, subject);
 	e->offline = SLICE("FUZZ");
-	scene.resolver = dns_new(&dns);
+	scene.resolver = setup.dns = dns_new(&dns);
+	all.dns.source = dns.source;
+	safety = safety_new(&setup);
+	scene.safety = safety_of_sessions(safety);
 	walk_subject(o, e);
 	walk_route(&scene, e);
 	walk_end(e);
+	safety_free(safety);
 	dns_free(scene.resolver);
 	return e;
 }

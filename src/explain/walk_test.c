@@ -5,6 +5,7 @@
 
 #include "base/test.h"
 #include "net/dns_record.h"
+#include "smtpta/safety.h"
 
 #include <sysexits.h>
 
@@ -14,8 +15,33 @@ struct fixture {
 	struct smtpta_options options;
 	struct walk_draws draws;
 	struct walk_scene scene;
+	struct safety *safety;
 	struct explanation *e;
 };
+
+static int64_t wall_time(void)
+{
+	return 0;
+}
+
+static void complain(void *context, const char *text)
+{
+	(void)context;
+	fail_msg("%s", text);
+}
+
+/* Nothing is known but the answers. */
+static void make_safety(struct fixture *f)
+{
+	const struct safety_setup setup = { .options = &f->options,
+					    .dns = f->scene.resolver,
+					    .wall_time = wall_time,
+					    .complain = complain,
+					    .only_looks = true };
+
+	f->safety = safety_new(&setup);
+	f->scene.safety = safety_of_sessions(f->safety);
+}
 
 static void on_answer(void *context, const struct dns_answer *answer)
 {
@@ -38,6 +64,8 @@ static void walk(struct fixture *f, const char *subject, const char *answers)
 	f->scene.options = &f->options;
 	f->scene.draws = &f->draws;
 	f->scene.resolver = dns_new(&dns);
+	f->options.dns.source = dns.source;
+	make_safety(f);
 	walk_subject(&f->options, f->e);
 	walk_route(&f->scene, f->e);
 	walk_end(f->e);
@@ -45,6 +73,7 @@ static void walk(struct fixture *f, const char *subject, const char *answers)
 
 static void done(struct fixture *f)
 {
+	safety_free(f->safety);
 	dns_free(f->scene.resolver);
 	walk_draws_done(&f->draws);
 	explanation_free(f->e);
@@ -251,7 +280,8 @@ static void test_text_is_aligned_and_complete(void **state)
 	walk(&f, "bob@example.net",
 	     "example.net MX ok secure network 7 - 5:a.example\n"
 	     "a.example A ok insecure cache 60 alias.example 192.0.2.1\n"
-	     "a.example AAAA timeout indeterminate network 0 - ; slow\n");
+	     "a.example AAAA timeout indeterminate network 0 - ; slow\n"
+	     "a.example CNAME ok insecure network 9 - alias.example\n");
 	explanation_print_subject(&text, f.e);
 	for (size_t i = 0; i < f.e->n_answers; i++)
 		explanation_print_answer(&text, &f.e->answers[i]);
@@ -272,12 +302,22 @@ static void test_text_is_aligned_and_complete(void **state)
 	    "asked            a.example AAAA: timeout, indeterminate, from "
 	    "network (recorded), ttl 0\n"
 	    "  detail         slow\n"
+	    "asked            _mta-sts.example.net TXT: unavailable, "
+	    "indeterminate, from network (recorded), ttl 0\n"
+	    "  detail         not in FILE\n"
+	    "asked            a.example CNAME: ok, insecure, from network "
+	    "(recorded), ttl 9\n"
+	    "  record         alias.example\n"
 	    "host             a.example, preference 5: kept\n"
 	    "  canonical      alias.example\n"
 	    "  address        192.0.2.1: kept\n"
 	    "decision         found\n"
 	    "to be tried      192.0.2.1 port 2525, level 0, a.example\n"
 	    "  from           what the system chooses\n"
+	    "  TLS            may: nothing asks for more\n"
+	    "    because      level=auto mx=secure addresses=insecure "
+	    "tlsa=not-asked "
+	    "sts=none need=may reason=opportunistic\n"
 	    "site             a.example\n"
 	    "SMTPUTF8         not needed\n"
 	    "would say        MAIL FROM:<...>\n"

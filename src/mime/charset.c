@@ -21,6 +21,19 @@ bool charset_is_name(struct slice s)
 	return s.len > 0 && s.len <= CHARSET_NAME_MAX && !slice_has_8bit(s);
 }
 
+bool charset_is_wide(struct slice name)
+{
+	static const char *const begins[] = {
+		"utf-16", "utf16", "utf-32", "utf32",	       "ucs-2",
+		"ucs2",	  "ucs-4", "ucs4",   "iso-10646-ucs-",
+	};
+
+	for (size_t i = 0; i < COUNT(begins); i++)
+		if (slice_starts_nocase(name, slice_of(begins[i])))
+			return true;
+	return false;
+}
+
 struct slice charset_choose(bool is_utf8, struct slice preferred)
 {
 	if (is_utf8)

@@ -29,6 +29,12 @@ bool charset_is_name(struct slice s);
 struct slice charset_choose(bool is_utf8, struct slice preferred);
 
 /*
+ * Are characters made of two or four bytes each, any of which may look like a
+ * line end (UTF-16, UTF-32, UCS-2, UCS-4)? Then a text is not made of lines.
+ */
+bool charset_is_wide(struct slice name);
+
+/*
  * Number of bytes of s that form its first character in a character set,
  * at least 1 and at most s.len (which must not be 0). Sets of one byte a
  * character, and sets that are not known, give 1. Of bytes that are no

@@ -56,8 +56,10 @@ static struct slice remark(const struct mime_plan *plan)
 		return SLICE("(convert rfc822-to-base64)");
 	if (plan->mode == MIME_8BIT || plan->relabels_8bit)
 		return SLICE("(convert rfc822-to-8bit)");
-	if (plan->mode == MIME_PARTS)
+	if (plan->mode == MIME_PARTS && !plan->sends_8bit)
 		return SLICE("(convert rfc822-to-7bit)");
+	if (plan->mode == MIME_PARTS)
+		return SLICE("(convert rfc822-to-8bit)");
 	return (struct slice){ 0 };
 }
 

@@ -116,7 +116,7 @@ static void test_8bit_text_becomes_quoted_printable(void **state)
 		  RECEIVED_QP
 		  "Subject: x\nMIME-Version: 1.0\n"
 		  "Content-Type: text/plain;\n\tcharset=iso-8859-1 (c)\n"
-		  "Content-Transfer-Encoding: QUOTED-PRINTABLE (really)\n"
+		  "Content-Transfer-Encoding: QUOTED-PRINTABLE\n"
 		  "To: a@b\n\n=46rom gr=FC=DFe\n=2E\n" },
 		/* without a blank behind the colon, the next field stays */
 		{ "MIME-Version:1.0\nContent-Transfer-Encoding:8BIT\n"

@@ -255,15 +255,22 @@ enum cte cte_parse(struct slice body, struct slice *ret_word)
 	return found != NULL ? (enum cte)found->value : CTE_OTHER;
 }
 
+static bool is_line_end(char c)
+{
+	return c == '\r' || c == '\n';
+}
+
 void cte_set(struct str *to, struct slice body, const char *word)
 {
-	struct slice old;
+	size_t begin = 0, end = body.len;
 
-	(void)cte_parse(body, &old);
-	if (old.len > 0) {
-		add_replaced(to, body, old, slice_of(word));
-		return;
-	}
-	str_addc(to, ' ');
+	while (begin < end && (body.p[begin] == ' ' || body.p[begin] == '\t'))
+		begin++;
+	while (end > begin && is_line_end(body.p[end - 1]))
+		end--;
+	if (begin == 0 && (end == 0 || is_line_end(body.p[0])))
+		str_addc(to, ' ');
+	str_add(to, slice_head(body, begin));
 	str_adds(to, word);
+	str_add(to, slice_from(body, end));
 }

@@ -73,7 +73,11 @@ enum cte {
  */
 enum cte cte_parse(struct slice body, struct slice *ret_word);
 
-/* Adds the field body with its word replaced; all of it if it has no word. */
+/*
+ * Adds the field body with another word in place of all that it says: many
+ * readers take a comment for part of the word. Blanks before it and a line end
+ * at its end stay.
+ */
 void cte_set(struct str *to, struct slice body, const char *word);
 
 #endif

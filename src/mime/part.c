@@ -115,8 +115,10 @@ static void read_type(struct part *p, const struct mime_label *label,
 	}
 	p->type = arena_dup(a, type->type);
 	p->subtype = arena_dup(a, type->subtype);
-	p->is_text = slice_eq_nocase(p->type, SLICE("text"));
 	read_charset(p, type, a);
+	p->is_text = slice_eq_nocase(p->type, SLICE("text"));
+	p->is_wide = p->is_text && charset_is_wide(p->charset);
+	p->is_text &= !p->is_wide;
 	if (slice_eq_nocase(p->type, SLICE("multipart")))
 		read_multipart(p, type, a);
 	else if (slice_eq_nocase(p->type, SLICE("message")))

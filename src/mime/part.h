@@ -51,13 +51,15 @@ struct part {
 	bool has_encoding;	    /* there is such a field */
 	bool has_type;
 	bool is_plain;	  /* text/plain, said or by default */
-	bool is_text;	  /* text/... */
+	bool is_text;	  /* text/..., made of lines */
+	bool is_wide;	  /* text/... in a charset that knows no lines */
 	bool is_message;  /* its header is that of a message */
 	bool has_version; /* that says it is MIME; parts inherit it */
 	/* Its header; for the message see struct mime_label. */
 	bool has_8bit_header;
-	bool is_header_stuck; /* with 8-bit text that must stay */
-	bool is_closed;	      /* a multipart's closing delimiter was seen */
+	uint64_t header_longest; /* the longest line, without its end */
+	bool is_header_stuck;	 /* with 8-bit text that must stay */
+	bool is_closed;		 /* a multipart's closing delimiter was seen */
 	/*
 	 * What its body is made of; for a multipart what stands before and
 	 * behind its parts.

@@ -92,7 +92,7 @@ bool passage_converts_body(const struct passage *p)
 		const struct part_choice *c = &p->plan.choices[i];
 		bool is_message = i == 0;
 
-		if (c->encodes_header && !is_message)
+		if (part_choice_edits_header(c) && !is_message)
 			return true;
 		if (c->action == PART_RELABEL ? !is_message
 					      : c->action != PART_KEEP)

@@ -316,6 +316,17 @@ static bool is_name(struct slice s)
 	       !slice_has(s, ' ');
 }
 
+static uint64_t longest_line(struct slice text)
+{
+	struct slice line;
+	size_t longest = 0;
+
+	while (slice_cut(&text, '\n', &line))
+		if (line.len > longest)
+			longest = line.len;
+	return longest;
+}
+
 /* Is every line of it part of a field? */
 static bool is_sound_header(struct slice header)
 {
@@ -363,6 +374,7 @@ static void read_header(struct tree *t, uint64_t body)
 		return;
 	}
 	header = str_slice(&t->header);
+	p->header_longest = longest_line(header);
 	mime_label_read(&label, header);
 	part_read_label(p, &label, part_is_digest(&t->parts[p->parent]),
 			t->arena);

@@ -29,7 +29,7 @@ static const struct part_choice *choice_at(const struct treeconv *c)
 static bool edits_header(const struct part_choice *choice, unsigned part)
 {
 	return part > 0 &&
-	       (choice->encodes_header ||
+	       (part_choice_edits_header(choice) ||
 		(choice->action != PART_KEEP && choice->action != PART_RAW));
 }
 
@@ -131,6 +131,23 @@ static bool add_encoded(struct str *to, struct slice field, bool has_crlf,
 	return is_converted;
 }
 
+/* Adds a field with its long lines folded; false if there is none. */
+static bool add_folded(struct str *to, struct slice field, bool has_crlf)
+{
+	struct str clean = STR_INIT, text = STR_INIT;
+	bool is_folded;
+
+	header_add_clean(&clean, field, false);
+	is_folded = header_add_folded(&text, str_slice(&clean));
+	if (is_folded) {
+		str_addc(&text, '\n');
+		add_lines(to, str_slice(&text), has_crlf);
+	}
+	str_done(&clean);
+	str_done(&text);
+	return is_folded;
+}
+
 /* Adds a field of a part's header; `all` is with its last line end. */
 static void add_field(struct str *to, const struct header_field *f,
 		      struct slice all, const struct part_choice *choice,
@@ -146,8 +163,10 @@ static void add_field(struct str *to, const struct header_field *f,
 	if (word != NULL && header_is(f, "Content-Transfer-Encoding")) {
 		str_add(to, slice_head(all, (size_t)(f->body.p - all.p)));
 		cte_set(to, slice_from(all, (size_t)(f->body.p - all.p)), word);
-	} else if (!choice->encodes_header || !slice_has_8bit(all) ||
-		   !add_encoded(to, f->all, has_crlf, charset)) {
+	} else if (choice->encodes_header && slice_has_8bit(all) &&
+		   add_encoded(to, f->all, has_crlf, charset)) {
+		return;
+	} else if (!choice->folds_header || !add_folded(to, f->all, has_crlf)) {
 		str_add(to, all);
 	}
 }

@@ -209,7 +209,7 @@ static bool is_idle(const struct tree_plan *p)
 	for (unsigned i = 0; i < p->n_choices; i++)
 		if ((p->choices[i].action != PART_KEEP &&
 		     p->choices[i].action != PART_RAW) ||
-		    p->choices[i].encodes_header)
+		    part_choice_edits_header(&p->choices[i]))
 			return false;
 	return true;
 }

@@ -57,12 +57,11 @@ static void test_only_what_must_change_changes(void **state)
 			     "\tcharset = \"utf-8\"\n"
 			     "content-transfer-encoding :\t8bit (x)\n"
 			     "X: y\n\n" GRUSS "\n--b\n\nascii \n--b--\nepi",
-		  DONE MIXED
-		  "Content-Transfer-Encoding: 7BIT (yes)\n\n"
-		  "pro\n--b  \nContent-Type: Text/Plain;\n"
-		  "\tcharset = \"utf-8\"\n"
-		  "content-transfer-encoding :\tquoted-printable (x)\n"
-		  "X: y\n\n" CODED "\n--b\n\nascii \n--b--\nepi" },
+		  DONE MIXED "Content-Transfer-Encoding: 7BIT\n\n"
+			     "pro\n--b  \nContent-Type: Text/Plain;\n"
+			     "\tcharset = \"utf-8\"\n"
+			     "content-transfer-encoding :\tquoted-printable\n"
+			     "X: y\n\n" CODED "\n--b\n\nascii \n--b--\nepi" },
 		/* or added, with the line ends that are there */
 		{ "", MIME MIXED "\n--b\r\nX: y\r\n\r\n" GRUSS "\r\n--b--\r\n",
 		  DONE MIXED "\n--b\r\nX: y\r\nContent-Transfer-Encoding: "

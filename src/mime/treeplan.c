@@ -40,6 +40,11 @@ const char *part_action_word(enum part_action action)
 	return words[action];
 }
 
+bool part_choice_edits_header(const struct part_choice *c)
+{
+	return c->encodes_header || c->folds_header;
+}
+
 bool tree_plan_needs_trials(const struct mime_label *label,
 			    const struct mime_channel *channel)
 {
@@ -98,6 +103,7 @@ static void add_mime(const struct planner *pl, const struct part *p,
 	if (p->has_version)
 		return;
 	c->action = PART_TO_QP;
+	c->is_exact = false;
 	c->adds_version = true;
 	c->adds_type = !p->has_type || p->charset.len == 0;
 	c->charset = p->facts.has_8bit ? charset_choose(p->facts.is_utf8,
@@ -111,7 +117,8 @@ static void choose_leaf(const struct planner *pl, const struct part *p,
 	enum mime_reason why = want(pl, &p->facts);
 
 	if (is_binary(p)) {
-		bool stays = pl->channel->takes_binary;
+		bool stays = pl->channel->takes_binary &&
+			     !(p->facts.has_8bit && pl->is_7bit);
 
 		c->action = stays ? PART_RAW : PART_TO_BASE64;
 		c->reason = stays ? MIME_CHANNEL_BINARY : MIME_HAS_BINARY;
@@ -121,7 +128,8 @@ static void choose_leaf(const struct planner *pl, const struct part *p,
 	c->reason = why;
 	if (why == MIME_IS_7BIT || !part_is_encodable(p, &c->reason))
 		return;
-	c->action = choose_encoding(p);
+	c->action = p->is_wide ? PART_TO_BASE64 : choose_encoding(p);
+	c->is_exact = p->is_wide;
 	add_mime(pl, p, c);
 }
 
@@ -166,8 +174,6 @@ static void judge_stay(struct planner *pl, unsigned i)
 		return;
 	if (stays && !part_is_encodable(p, &why))
 		block(pl, i, why);
-	if (c->action == PART_RAW && p->facts.has_8bit)
-		block(pl, i, MIME_HAS_BINARY);
 	if (i == 0 || !p->has_8bit_header)
 		return;
 	if (pl->channel->keeps_headers)
@@ -179,24 +185,44 @@ static void judge_stay(struct planner *pl, unsigned i)
 		c->encodes_header = true;
 }
 
+/* The header of a part that is known may be folded, if it is not the first. */
+static bool folds_header(const struct planner *pl, unsigned i)
+{
+	const struct part *p = &pl->tree->parts[i];
+
+	return i > 0 && p->kind != PART_OPAQUE && pl->channel->line_max > 0 &&
+	       p->header_longest > pl->channel->line_max;
+}
+
+static void choose_one(struct planner *pl, unsigned i)
+{
+	struct part_choice *c = &pl->plan->choices[i];
+
+	*c = (struct part_choice){ .reason = MIME_IS_7BIT };
+	choose_leaf(pl, &pl->tree->parts[i], c);
+	choose_decoding(pl, i, c);
+	c->folds_header = folds_header(pl, i);
+	judge_stay(pl, i);
+}
+
+/*
+ * If 8-bit bytes must stay, nothing is done for their sake; but what would
+ * not survive an 8-bit channel either (NULs, long lines) is seen to.
+ */
 static void choose(struct planner *pl)
 {
-	const struct tree *t = pl->tree;
-
-	for (unsigned i = 0; i < t->n_parts; i++) {
-		struct part_choice *c = &pl->plan->choices[i];
-
-		c->reason = MIME_IS_7BIT;
-		choose_leaf(pl, &t->parts[i], c);
-		choose_decoding(pl, i, c);
-		judge_stay(pl, i);
-	}
+	for (unsigned i = 0; i < pl->tree->n_parts; i++)
+		choose_one(pl, i);
 	if (!pl->is_blocked)
 		return;
-	for (unsigned i = 0; i < t->n_parts; i++) {
-		enum mime_reason why = pl->plan->choices[i].reason;
+	pl->is_7bit = false;
+	for (unsigned i = 0; i < pl->tree->n_parts; i++) {
+		struct part_choice *c = &pl->plan->choices[i];
+		enum mime_reason why = c->reason;
 
-		pl->plan->choices[i] = (struct part_choice){ .reason = why };
+		choose_one(pl, i);
+		if (c->action == PART_KEEP)
+			c->reason = why;
 	}
 }
 
@@ -303,7 +329,7 @@ static bool find_changed(const struct tree_plan *plan, unsigned *ret)
 	for (unsigned i = plan->n_choices; i-- > 0 && !is_found;) {
 		const struct part_choice *c = &plan->choices[i];
 
-		if (c->action == PART_RELABEL || c->encodes_header)
+		if (c->action == PART_RELABEL || part_choice_edits_header(c))
 			*ret = i;
 	}
 	return is_found || *ret < plan->n_choices;
@@ -412,8 +438,10 @@ static void settle_parts(struct planner *pl)
 	if (find_changed(plan, &at)) {
 		set_mode(m, &plan->choices[0]);
 		m->reason = plan->choices[at].reason;
-		if (plan->choices[at].action == PART_KEEP)
-			m->reason = MIME_HAS_8BIT; /* of its header */
+		if (plan->choices[at].action == PART_KEEP) /* its header */
+			m->reason = plan->choices[at].encodes_header
+					? MIME_HAS_8BIT
+					: MIME_HAS_LONG_LINE;
 	} else {
 		at = find_refused(pl);
 		if (plan->choices[at].reason != MIME_IS_7BIT)
@@ -422,15 +450,18 @@ static void settle_parts(struct planner *pl)
 	plan->decisive = at;
 }
 
-/* Nothing is changed but the message's own header, whose reason is known. */
+/* 8-bit bytes stay; the reason is known, and the part that gave it. */
 static void settle_blocked(struct planner *pl)
 {
 	struct mime_plan *m = &pl->plan->message;
+	unsigned at = pl->plan->n_choices;
 
 	m->mode = MIME_NONE;
 	m->relabels_7bit = m->labels_ascii = m->sets_type = false;
 	m->adds_warning = false;
 	m->edits_header = m->converts_headers;
+	if (find_changed(pl->plan, &at))
+		set_mode(m, &pl->plan->choices[0]);
 }
 
 void tree_plan_make(const struct tree *t, const struct mime_label *label,
@@ -451,8 +482,7 @@ void tree_plan_make(const struct tree *t, const struct mime_label *label,
 	plan.choices = mem_zero(t->n_parts, sizeof(*plan.choices));
 	mime_plan_make(label, channel, &scan, &trial, m);
 	choose(&pl);
-	if (!pl.is_blocked)
-		label_all(&pl);
+	label_all(&pl);
 	if (pl.is_blocked)
 		settle_blocked(&pl);
 	else if (t->n_parts == 1 && t->parts[0].kind == PART_LEAF)
@@ -501,6 +531,6 @@ void tree_plan_print(struct str *to, const struct tree *t,
 	}
 	str_addf(to, " %s %s%s (%s)", cte_word(at->encoding),
 		 part_action_word(c->action),
-		 c->encodes_header ? "+header" : "",
+		 part_choice_edits_header(c) ? "+header" : "",
 		 mime_reason_word(c->reason));
 }

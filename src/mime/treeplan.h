@@ -14,7 +14,8 @@
  *    labelled 7bit.
  *  * It is all or nothing: if 8-bit bytes stay somewhere, since a part is
  *    signed, cannot be read, or has them where no encoding is possible,
- *    nothing is converted, and is_unconvertible and the reason say so.
+ *    nothing is converted for their sake, and is_unconvertible and the reason
+ *    say so. What an 8-bit channel would harm too, is.
  *  * Leaves labelled binary stay as they are for a channel that takes that,
  *    and are made base64 for all others.
  *  * Plain text that is quoted-printable is decoded if that is asked for and
@@ -44,6 +45,7 @@ struct part_choice {
 	bool is_exact;	      /* base64 of the bytes, not of canonical text */
 	bool labels_8bit;     /* with PART_RELABEL: 8bit, else 7bit */
 	bool encodes_header;  /* 8-bit text in its header */
+	bool folds_header;    /* lines of it that the channel does not take */
 	bool adds_version;    /* its message gets MIME-Version ... */
 	bool adds_type;	      /* ... and Content-Type, in this charset */
 	struct slice charset; /* borrowed from the channel, or constant */
@@ -76,6 +78,9 @@ bool tree_plan_needs_trials(const struct mime_label *label,
 void tree_plan_make(const struct tree *t, const struct mime_label *label,
 		    const struct mime_channel *channel, struct tree_plan *ret);
 void tree_plan_done(struct tree_plan *p);
+
+/* Is anything in the part's own header changed but its label? */
+bool part_choice_edits_header(const struct part_choice *c);
 
 /* An action's code word: "keep", "base64". */
 const char *part_action_word(enum part_action action);

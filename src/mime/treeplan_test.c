@@ -26,6 +26,8 @@
 #define TEXT8	  TYPE("text/plain; charset=utf-8") CTE("8bit") "\n" GRUSS
 #define OCTETS	  TYPE("application/x") CTE("8bit") "\n" BINARY
 #define ASCII	  "\nascii"
+#define W50	  "wordy word wordy word wordy word wordy word wordy "
+#define W500	  W50 W50 W50 W50 W50 W50 W50 W50 W50 W50
 #define SIGNED(x) TYPE("multipart/signed; boundary=s") "\n--s\n" x "\n--s--"
 
 struct row {
@@ -46,10 +48,12 @@ static struct str outcome(const struct test_mail *m)
 		const struct part_choice *c = &m->plan.choices[i];
 
 		str_addf(
-		    &s, " %s%s%s%s", part_action_word(c->action),
+		    &s, " %s%s%s%s%s%s", part_action_word(c->action),
 		    c->action == PART_RELABEL ? (c->labels_8bit ? "=8" : "=7")
 					      : "",
-		    c->encodes_header ? "+h" : "", c->adds_version ? "+v" : "");
+		    c->encodes_header ? "+h" : "", c->folds_header ? "+f" : "",
+		    c->is_exact && c->action != PART_RAW ? "=" : "",
+		    c->adds_version ? "+v" : "");
 	}
 	return s;
 }
@@ -68,6 +72,83 @@ static void check_rows(const struct row *rows, size_t n)
 		str_done(&got);
 		test_mail_done(&m);
 	}
+}
+
+static void test_what_is_not_made_of_lines_keeps_its_bytes(void **state)
+{
+	static const struct row rows[] = {
+		{ "8n",
+		  MIME TYPE("text/plain; charset=utf-16")
+		      CTE("8bit") "\n"
+				  "\xc3\xa4",
+		  "NONE channel-8bit @0 8: keep" },
+		{ "", MIME TYPE("text/plain; charset=UTF-16le") "\n\xc3\xa4",
+		  "BASE64 8bit @0: base64=" },
+		{ "", MIXED NEXT TYPE("text/html; charset=ucs-2") "\n\xe4" LAST,
+		  "MPQP 8bit @1: keep base64=" },
+		{ "", MIXED NEXT TYPE("text/html; charset=utf-8") "\n" KOI LAST,
+		  "MPQP 8bit @1: keep quoted-printable" },
+		/* binary, whatever the type says */
+		{ "8",
+		  MIME TYPE("text/x; charset=utf-32") CTE("binary") "\n"
+								    "ab",
+		  "BASE64 binary @0: base64=" },
+	};
+
+	(void)state;
+	check_rows(rows, COUNT(rows));
+}
+
+static void test_long_lines_of_headers_inside_are_folded(void **state)
+{
+	static const char long_text[] = { MIXED NEXT TYPE(
+	    "text/plain") "X: " W500 W500 "\n\nascii" LAST };
+	static const struct row rows[] = {
+		{ "8l", long_text, "MPQP long-line @1: keep keep+f" },
+		{ "l", long_text, "MPQP long-line @1: keep keep+f" },
+		{ "8", long_text, "NONE 7bit @0: keep keep" },
+		{ "8l",
+		  MIXED NEXT TYPE("text/plain") "X: " W500 "\n\nascii" LAST,
+		  "NONE 7bit @0: keep keep" },
+	};
+
+	(void)state;
+	check_rows(rows, COUNT(rows));
+}
+
+/* 8-bit bytes stay, which is said; what is harmed anywhere does not. */
+static void test_blocked_mail_is_sent_as_to_an_8bit_channel(void **state)
+{
+	static const struct row rows[] = {
+		{ "",
+		  MIXED CTE("binary") NEXT SIGNED(TEXT8) NEXT TYPE("a/x")
+		      CTE("binary") "\n" KOI LAST,
+		  "MPQP signed @1 8 !: relabel=8 keep base64=" },
+		{ "l", MIXED NEXT SIGNED(TEXT8) NEXT "\n" W500 W500 LAST,
+		  "MPQP signed @1 8 !: keep keep quoted-printable" },
+		{ "", MIXED NEXT SIGNED(TEXT8) NEXT TEXT8 LAST,
+		  "NONE signed @1 8 !: keep keep keep" },
+	};
+
+	(void)state;
+	check_rows(rows, COUNT(rows));
+}
+
+static void test_binary_is_for_channels_of_8_bits(void **state)
+{
+	static const struct row rows[] = {
+		{ "8B", MIME TYPE("a/x") CTE("binary") "\n" KOI,
+		  "NONE channel-binary @0 8 B: raw" },
+		{ "B", MIME TYPE("a/x") CTE("binary") "\n" KOI,
+		  "BASE64 binary @0: base64=" },
+		{ "8B",
+		  MIME "Content-Conversion: forced-qp\n" TYPE("a/x")
+		      CTE("binary") "\n" KOI,
+		  "BASE64 binary @0: base64=" },
+	};
+
+	(void)state;
+	check_rows(rows, COUNT(rows));
 }
 
 static void test_leaves_get_the_shorter_encoding(void **state)
@@ -174,15 +255,15 @@ static void test_binary_stays_binary_or_is_base64(void **state)
 		{ "8",
 		  MIXED CTE("binary") NEXT TYPE("a/b")
 		      CTE("binary") "\nx\n" NEXT TEXT8 LAST,
-		  "MPQP binary @1 8: relabel=8 base64 keep" },
+		  "MPQP binary @1 8: relabel=8 base64= keep" },
 		{ "",
 		  MIXED CTE("binary") NEXT TYPE("a/b")
 		      CTE("binary") "\nx\n" NEXT TEXT8 LAST,
-		  "MPQP binary @1: relabel=7 base64 quoted-printable" },
+		  "MPQP binary @1: relabel=7 base64= quoted-printable" },
 		{ "8B", MIME TYPE("a/b") CTE("binary") "\nx\r",
 		  "NONE channel-binary @0 B: raw" },
 		{ "8", MIME TYPE("a/b") CTE("binary") "\nx\r",
-		  "BASE64 binary @0: base64" },
+		  "BASE64 binary @0: base64=" },
 		{ "8", MIME SIGNED(TYPE("a/b") CTE("binary") "\nx"),
 		  "NONE 7bit @0: keep" },
 	};
@@ -271,6 +352,12 @@ static void test_plan_is_printed_part_by_part(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_what_is_not_made_of_lines_keeps_its_bytes),
+		cmocka_unit_test(test_long_lines_of_headers_inside_are_folded),
+		cmocka_unit_test(
+		    test_blocked_mail_is_sent_as_to_an_8bit_channel),
+		cmocka_unit_test(test_binary_is_for_channels_of_8_bits),
 		cmocka_unit_test(test_leaves_get_the_shorter_encoding),
 		cmocka_unit_test(
 		    test_containers_get_the_label_of_what_they_hold),

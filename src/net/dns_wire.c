@@ -458,7 +458,12 @@ static bool is_to(struct reader *r, unsigned flags, unsigned questions,
 {
 	struct dns_name asked, name;
 
-	if ((flags & FLAG_QR) == 0 || (flags & 0x7800) != 0 || questions != 1)
+	if ((flags & FLAG_QR) == 0 || (flags & 0x7800) != 0)
+		return false;
+	/* Who does not understand a question need not repeat it. */
+	if (questions == 0)
+		return !r->is_bad && (flags & 0xf) != 0 && (flags & 0xf) != 3;
+	if (questions != 1)
 		return false;
 	if (!dns_name_read(answer->name, &asked) || !take_name(r, &name))
 		return false;

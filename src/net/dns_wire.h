@@ -56,7 +56,8 @@ struct dns_head {
 /*
  * Reads a message as the answer to the question in *answer, whose name was
  * read by dns_name_read(). False if it is no answer to that question: too
- * short, a question itself, another name or type; nothing is changed then.
+ * short, a question itself, another name or type; nothing is changed then. Only
+ * a failure (FORMERR, REFUSED...) may come without the question.
  * Otherwise fills *ret and, in *answer, verdict, canonical, chain, ttl,
  * records and detail. Status and origin are the caller's to know.
  */

@@ -39,7 +39,8 @@ enum {
 	NS_CUT = 512,	      /* the message ends early */
 	NS_STRIP = 1024,      /* of the message in hexadecimal: no records */
 	NS_FAIL_FIRST = 2048, /* SERVFAIL to the first question */
-	NS_PIECES = 4096      /* over TCP byte by byte */
+	NS_PIECES = 4096,     /* over TCP byte by byte */
+	NS_HEAD_ALONE = 8192  /* the head, and not even the question */
 };
 
 struct ns_rule {
@@ -281,7 +282,10 @@ static inline void ns_reply(struct ns *ns, int fd, struct slice query,
 	rule = found != NULL ? *found : (struct ns_rule){ .rcode = 3 };
 	times = found != NULL ? ns->shared->asked[found - ns->rules]++ : 1;
 	if ((rule.flags & NS_NO_EDNS) != 0 && query.len > question.len)
-		rule = (struct ns_rule){ .rcode = 1 };
+		rule = (struct ns_rule){ .rcode = 1,
+					 .flags = rule.flags & NS_HEAD_ALONE };
+	else if ((rule.flags & NS_NO_EDNS) != 0)
+		rule.flags &= ~(unsigned)NS_HEAD_ALONE;
 	if ((rule.flags & NS_FAIL_FIRST) != 0 && times == 0)
 		rule = (struct ns_rule){ .rcode = 2 };
 	if ((rule.flags & NS_DROP) != 0 ||
@@ -293,6 +297,10 @@ static inline void ns_reply(struct ns *ns, int fd, struct slice query,
 		ns_answer_hex(&out, &rule, question);
 	else
 		ns_answer(&out, &rule, question, to != NULL);
+	if ((rule.flags & NS_HEAD_ALONE) != 0) {
+		str_cut(&out, 12);
+		ns_set16(&out, 4, 0);
+	}
 	if ((rule.flags & NS_WRONG_ID) != 0) {
 		out.p[0] ^= 0x55;
 		ns_send(fd, &out, to, (rule.flags & NS_PIECES) != 0);

@@ -348,9 +348,11 @@ static bool shake(struct tls_link *l, struct arena *a, struct tls_outcome *o)
 		ERR_clear_error();
 		r = SSL_connect(l->ssl);
 		e = SSL_get_error(l->ssl, r);
-		tls_link_send(l);
-		if (r == 1)
+		if (r == 1) {
+			tls_link_hold(l);
 			return true;
+		}
+		tls_link_send(l);
 		if (e != SSL_ERROR_WANT_READ) {
 			fail_handshake(l, a, o);
 			return false;

@@ -116,18 +116,19 @@ static struct slice print_names(struct arena *a, const X509 *x)
 static struct slice print_digest(struct arena *a, const unsigned char *der,
 				 int len)
 {
+	static const char hex[] = "0123456789ABCDEF";
 	unsigned char digest[TLS_DIGEST];
-	struct str text = STR_INIT;
-	struct slice kept = { 0 };
+	char text[3 * TLS_DIGEST], *p = text;
 
-	if (len > 0 && EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(),
-				  NULL) == 1) {
-		for (size_t i = 0; i < TLS_DIGEST; i++)
-			str_addf(&text, "%s%02X", i > 0 ? ":" : "", digest[i]);
-		kept = arena_dup(a, str_slice(&text));
+	if (len <= 0 ||
+	    EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return slice_make(NULL, 0);
+	for (size_t i = 0; i < TLS_DIGEST; i++) {
+		*p++ = hex[digest[i] >> 4];
+		*p++ = hex[digest[i] & 0xf];
+		*p++ = ':';
 	}
-	str_done(&text);
-	return kept;
+	return arena_dup(a, slice_make(text, sizeof(text) - 1));
 }
 
 static void fill_certificate(struct tls_certificate *c, X509 *x,

@@ -40,6 +40,11 @@ void tls_link_begin(struct tls_link *l, int64_t deadline)
 	l->read_errno = 0;
 }
 
+void tls_link_hold(struct tls_link *l)
+{
+	l->is_held = true;
+}
+
 static bool has_unsent(const struct tls_link *l)
 {
 	return l->out.len > l->out_begin;
@@ -47,6 +52,7 @@ static bool has_unsent(const struct tls_link *l)
 
 void tls_link_send(struct tls_link *l)
 {
+	l->is_held = false;
 	while (has_unsent(l) && l->write_errno == 0) {
 		ssize_t n = send(l->conn->fd, l->out.p + l->out_begin,
 				 l->out.len - l->out_begin,
@@ -322,8 +328,10 @@ static ssize_t link_write(struct conn *c, struct slice bytes)
 		errno = EPROTO;
 		return -1;
 	}
-	tls_link_send(l);
-	while (!has_unsent(l) && l->write_errno == 0 && total < bytes.len) {
+	if (!l->is_held)
+		tls_link_send(l);
+	while ((l->is_held || !has_unsent(l)) && l->write_errno == 0 &&
+	       total < bytes.len) {
 		size_t end = bytes.len - total > WRITE_STEP ? total + WRITE_STEP
 							    : bytes.len;
 

@@ -5,6 +5,7 @@
 #include "net/tls.h"
 
 #include "net/test_tls.h"
+#include "net/tls_internal.h"
 
 #include <openssl/err.h>
 
@@ -106,6 +107,44 @@ static void read_all(struct talk *t, size_t n)
 
 static const enum tls_protocol protocols[] = { TLS_PROTOCOL_1_2,
 					       TLS_PROTOCOL_1_3 };
+
+/* ---- the end of the handshake ------------------------------------------- */
+
+enum first { FIRST_WRITE, FIRST_READ, FIRST_WAIT, FIRST_CLOSE, FIRSTS };
+
+/* In TLS 1.3 the last word is ours, and the server waits for it. */
+static void test_last_word_of_a_handshake_goes_with_what_is_next(void **state)
+{
+	(void)state;
+	for (int first = 0; first < FIRSTS; first++) {
+		unsigned ready;
+		struct talk t;
+
+		talk_begin(&t, &own, TLS_PROTOCOL_1_3, false);
+		assert_true(t.c->tls->out.len > 0);
+		if (first == FIRST_WRITE)
+			assert_int_equal(conn_write(t.c, SLICE("x")), 1);
+		else if (first == FIRST_READ)
+			assert_int_equal(
+			    conn_read(t.c, 10, &t.got, conn_now() + 1),
+			    CONN_TIMEOUT);
+		else if (first == FIRST_WAIT)
+			assert_int_equal(conn_wait(t.c, CONN_WRITABLE, -1,
+						   conn_now() + 20000, &ready),
+					 CONN_OK);
+		if (first != FIRST_CLOSE)
+			assert_int_equal(t.c->tls->out.len, 0);
+		if (first == FIRST_WRITE)
+			read_all(&t, 1);
+		conn_close(t.c);
+		t.c = NULL;
+		server_join(&t.server);
+		assert_true(t.server.has_shaken);
+		assert_true(t.server.heard_close);
+		server_done(&t.server);
+		str_done(&t.got);
+	}
+}
 
 /* ---- reading ------------------------------------------------------------ */
 
@@ -510,6 +549,8 @@ static void test_clear_text_has_no_binding(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    test_last_word_of_a_handshake_goes_with_what_is_next),
 		cmocka_unit_test(
 		    test_read_takes_what_is_there_and_no_more_than_max),
 		cmocka_unit_test(

@@ -180,10 +180,12 @@ static SSL_SESSION *read_session(struct slice text, struct tls_proof *proof)
 
 static void purse_remove(struct tls_purse *purse, size_t i)
 {
-	str_done(&purse->items[i].text);
+	struct tls_ticket *t = &purse->items[i];
+
+	SSL_SESSION_free(t->session);
+	tls_proof_done(&t->proof);
 	purse->n--;
-	memmove(&purse->items[i], &purse->items[i + 1],
-		(purse->n - i) * sizeof(*purse->items));
+	memmove(t, t + 1, (purse->n - i) * sizeof(*t));
 }
 
 static bool purse_has(const struct tls_purse *purse, const unsigned char *key)
@@ -194,32 +196,49 @@ static bool purse_has(const struct tls_purse *purse, const unsigned char *key)
 	return false;
 }
 
-/* Takes the newest of a key. */
-static bool purse_take(struct tls_purse *purse, const unsigned char *key,
-		       struct str *to)
+/* Takes the newest of a key with its proof, for the caller; NULL: none. */
+static SSL_SESSION *purse_take(struct tls_purse *purse,
+			       const unsigned char *key,
+			       struct tls_proof *proof)
 {
-	for (size_t i = purse->n; i-- > 0;)
-		if (memcmp(purse->items[i].key, key, TLS_DIGEST) == 0) {
-			str_add(to, str_slice(&purse->items[i].text));
-			purse_remove(purse, i);
-			return true;
-		}
-	return false;
+	for (size_t i = purse->n; i-- > 0;) {
+		struct tls_ticket *t = &purse->items[i];
+		SSL_SESSION *session = t->session;
+
+		if (memcmp(t->key, key, TLS_DIGEST) != 0)
+			continue;
+		*proof = t->proof;
+		t->session = NULL;
+		t->proof = (struct tls_proof){ 0 };
+		purse_remove(purse, i);
+		return session;
+	}
+	return NULL;
+}
+
+static void copy_proof(struct tls_proof *to, const struct tls_proof *from)
+{
+	*to = *from;
+	to->matched = STR_INIT;
+	str_add(&to->matched, str_slice(&from->matched));
 }
 
 static void purse_put(struct tls_purse *purse, const unsigned char *key,
-		      struct slice text, int64_t expires)
+		      SSL_SESSION *session, const struct tls_proof *proof,
+		      int64_t expires)
 {
 	struct tls_ticket *t;
 
+	if (SSL_SESSION_up_ref(session) != 1)
+		return;
 	if (purse->n == PURSE_MAX)
 		purse_remove(purse, 0);
 	purse->items = mem_grow(purse->items, &purse->cap, purse->n + 1,
 				sizeof(*purse->items));
 	t = &purse->items[purse->n++];
-	*t = (struct tls_ticket){ .expires = expires };
+	*t = (struct tls_ticket){ .session = session, .expires = expires };
 	memcpy(t->key, key, TLS_DIGEST);
-	str_add(&t->text, text);
+	copy_proof(&t->proof, proof);
 }
 
 /* ---- keeping ------------------------------------------------------------ */
@@ -230,11 +249,18 @@ static struct slice key_slice(const unsigned char *key)
 }
 
 static void shelve(const struct tls_client *client, const unsigned char *key,
-		   struct slice text, int64_t expires)
+		   SSL_SESSION *session, const struct tls_proof *proof,
+		   int64_t expires)
 {
-	if (client->shelf.put != NULL && expires > tls_client_now(client))
-		client->shelf.put(client->shelf.context, key_slice(key), text,
-				  expires);
+	struct str text = STR_INIT;
+
+	if (client->shelf.put == NULL || expires <= tls_client_now(client))
+		return;
+	print_session(&text, proof, session);
+	if (text.len > 0 && text.len <= TEXT_MAX)
+		client->shelf.put(client->shelf.context, key_slice(key),
+				  str_slice(&text), expires);
+	str_done(&text);
 }
 
 /* Until when a session is of use. */
@@ -254,7 +280,6 @@ static int64_t expiry(const struct tls_link *l, const SSL_SESSION *session)
 static void keep(struct tls_link *l, SSL_SESSION *session)
 {
 	struct tls_client *client = l->client;
-	struct str text = STR_INIT;
 	int64_t expires;
 
 	if (SSL_SESSION_is_resumable(session) == 0)
@@ -262,15 +287,10 @@ static void keep(struct tls_link *l, SSL_SESSION *session)
 	expires = expiry(l, session);
 	if (expires <= tls_client_now(client))
 		return;
-	print_session(&text, &l->proof, session);
-	if (text.len == 0 || text.len > TEXT_MAX)
-		goto out;
 	if (!purse_has(&client->purse, l->key))
-		purse_put(&client->purse, l->key, str_slice(&text), expires);
+		purse_put(&client->purse, l->key, session, &l->proof, expires);
 	else
-		shelve(client, l->key, str_slice(&text), expires);
-out:
-	str_done(&text);
+		shelve(client, l->key, session, &l->proof, expires);
 }
 
 int tls_session_new(SSL *ssl, SSL_SESSION *session)
@@ -314,15 +334,33 @@ void tls_session_accept(struct tls_link *l)
 
 /* ---- offering ----------------------------------------------------------- */
 
-static bool take_text(struct tls_link *l, struct str *to)
+/* Cuts one of the shelf's off; false: it has none. */
+static bool take_text(const struct tls_link *l, struct str *to)
 {
 	const struct tls_shelf *shelf = &l->client->shelf;
 
 	str_clear(to);
-	if (purse_take(&l->client->purse, l->key, to))
-		return true;
 	return shelf->take != NULL &&
 	       shelf->take(shelf->context, key_slice(l->key), to);
+}
+
+/*
+ * Takes a session of the key, for the caller, and its proof; *ret is NULL if
+ * it was none. False: there are no more.
+ */
+static bool take_session(struct tls_link *l, SSL_SESSION **ret)
+{
+	struct str text = STR_INIT;
+	bool has_text;
+
+	*ret = purse_take(&l->client->purse, l->key, &l->proof);
+	if (*ret != NULL)
+		return true;
+	has_text = take_text(l, &text);
+	if (has_text)
+		*ret = read_session(str_slice(&text), &l->proof);
+	str_done(&text);
+	return has_text;
 }
 
 /* Is its verdict what a full handshake would come to today? */
@@ -340,31 +378,34 @@ static bool is_good(const struct tls_link *l, SSL_SESSION *session,
 
 bool tls_session_offer(struct tls_link *l)
 {
-	struct str text = STR_INIT;
 	bool was_offered = false;
+	SSL_SESSION *session;
 
 	if (l->seconds == 0 || l->how->wants_chain)
 		return false;
 	for (int i = 0; i < OFFERS_MAX && !was_offered; i++) {
-		SSL_SESSION *session;
-
-		if (!take_text(l, &text))
+		if (!take_session(l, &session))
 			break;
-		session = read_session(str_slice(&text), &l->proof);
 		if (session != NULL && is_good(l, session, &l->proof))
 			was_offered = SSL_set_session(l->ssl, session) == 1;
 		SSL_SESSION_free(session);
 		if (!was_offered)
 			tls_proof_done(&l->proof);
 	}
-	str_done(&text);
 	return was_offered;
 }
 
 void tls_session_forget(struct tls_link *l)
 {
+	struct tls_proof proof = { 0 };
 	struct str text = STR_INIT;
+	SSL_SESSION *session;
 
+	while ((session = purse_take(&l->client->purse, l->key, &proof)) !=
+	       NULL) {
+		SSL_SESSION_free(session);
+		tls_proof_done(&proof);
+	}
 	for (int i = 0; i < PURSE_MAX && take_text(l, &text); i++)
 		;
 	str_done(&text);
@@ -375,9 +416,9 @@ void tls_session_spill(struct tls_client *client)
 	struct tls_purse *purse = &client->purse;
 
 	while (purse->n > 0) {
-		struct tls_ticket *t = &purse->items[0];
+		const struct tls_ticket *t = &purse->items[0];
 
-		shelve(client, t->key, str_slice(&t->text), t->expires);
+		shelve(client, t->key, t->session, &t->proof, t->expires);
 		purse_remove(purse, 0);
 	}
 	free(purse->items);

@@ -8,10 +8,11 @@
  * weakens it: no MAIL before it holds, a new connection before clear text.
  *
  * The rules are one table, tls_rows, which smtp-tls.conf(5) prints: the first
- * row that fits the facts decides. Three things stand beside it: demand-tls-mode
- * makes at least TLS_NEED_ENCRYPT of whatever the table says; a host with an
- * account that would get TLS from anybody has to prove its name; and a need
- * that compares names or fingerprints, of which there are none, cannot be met.
+ * row that fits the facts decides. Three things stand beside it:
+ * demand-tls-mode makes at least TLS_NEED_ENCRYPT of whatever the table says; a
+ * host with an account that would get TLS from anybody has to prove its name;
+ * and a need that compares names or fingerprints, of which there are none,
+ * cannot be met.
  */
 #ifndef POLICY_TLS_H
 #define POLICY_TLS_H
@@ -92,7 +93,7 @@ struct tls_facts {
 	struct slice host;   /* empty for a literal and a UNIX socket */
 	/* Secrets would be sent to this very host, if it is who it says. */
 	bool has_account;
-	enum dane_dns mx;    /* of the MX answer, also of there being none */
+	enum dane_dns mx; /* of the MX answer, also of there being none */
 	enum dane_dns addresses; /* dane_addresses() */
 	enum dane_result tlsa;
 	struct slice tlsa_base; /* where the TLSA records stood */

@@ -348,6 +348,7 @@ static void test_accounts_need_a_verified_host(void **state)
 		{ "verify", true, TLS_NEED_NAME, true },
 		{ "secure", true, TLS_NEED_NAME, true },
 		{ "auto " OK "tlsa:usable", true, TLS_NEED_DANE, true },
+		{ "auto asks:optional", true, TLS_NEED_NAME, true },
 		/* The postmaster's word. */
 		{ "none", true, TLS_NEED_NOTHING, false },
 	};

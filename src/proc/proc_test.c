@@ -701,40 +701,6 @@ static void test_signal_to_us_does_not_end_the_run(void **state)
 	str_done(&o.output);
 }
 
-static volatile sig_atomic_t was_told;
-
-static void note_it(int sig)
-{
-	was_told = sig;
-}
-
-static bool must_stop(void)
-{
-	return was_told != 0;
-}
-
-static void test_who_must_stop_does_not_wait_for_the_child(void **state)
-{
-	struct sigaction act = { .sa_handler = note_it }, before;
-	struct itimerval once = { { 0, 0 }, { 0, 100000 } };
-	char *argv[] = { (char *)"sh", (char *)"-c",
-			 (char *)"echo begun; exec sleep 60", NULL };
-	struct proc_command c = { .path = "/bin/sh",
-				  .argv = argv,
-				  .timeout_ms = 50000,
-				  .should_stop = must_stop };
-	struct outcome o;
-
-	(void)state;
-	sigaction(SIGALRM, &act, &before);
-	setitimer(ITIMER_REAL, &once, NULL);
-	run_command(c, (struct input){ 0 }, &o);
-	sigaction(SIGALRM, &before, NULL);
-	assert_int_equal(o.result.end, PROC_TIMED_OUT);
-	assert_in_range(o.ms, 0, 40000);
-	str_done(&o.output);
-}
-
 static void test_child_dies_with_us(void **state)
 {
 	char name[] = "/tmp/proc_testXXXXXX";
@@ -821,8 +787,6 @@ int main(void)
 		cmocka_unit_test(test_child_leads_a_process_group),
 		cmocka_unit_test(test_ids_are_the_real_ones_or_kept),
 		cmocka_unit_test(test_signal_to_us_does_not_end_the_run),
-		cmocka_unit_test(
-		    test_who_must_stop_does_not_wait_for_the_child),
 		cmocka_unit_test(test_child_dies_with_us),
 		cmocka_unit_test(test_unknown_end_is_no_exit),
 	};

@@ -2,7 +2,8 @@
  * spawn.h - start one child without copying the parent.
  *
  * vfork(2): the child borrows our memory until it has executed the program,
- * so it says through that memory why it could not. Internal to proc.
+ * so it says through that memory why it could not. For proc itself, and for
+ * whoever keeps children that live long (sched).
  */
 #ifndef PROC_SPAWN_H
 #define PROC_SPAWN_H

@@ -178,6 +178,9 @@ static void compare(struct queue *q, struct queue_letter *letter,
 	/* A job that is with an agent is locked by that. */
 	if (r->state == QUEUE_RCPT_BUSY && j->state == QUEUE_JOB_FED)
 		return;
+	/* An agent said so, and it is not: not at once again. */
+	if (j->rcpts[i].state == QUEUE_RCPT_DONE && r->state != QUEUE_RCPT_DONE)
+		j->wake = now + QUEUE_LATER;
 	queue_rcpt_set(q, j, i, r->state, now);
 }
 
@@ -186,6 +189,8 @@ static void refresh(struct queue *q, struct queue_letter *letter,
 {
 	for (size_t i = 0; i < m->n_rcpts; i++)
 		compare(q, letter, &m->rcpts[i], now);
+	if (letter->n_left > 0)
+		letter->is_finishing = false;
 	for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
 		if (j->state != QUEUE_JOB_FED) {
 			if (j->must_look)

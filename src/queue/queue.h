@@ -136,6 +136,13 @@ struct queue_report {
 MUST_USE bool queue_report(struct queue *q, uint32_t agent,
 			   const struct queue_report *report, int64_t now);
 
+/*
+ * The name of the message that such a report is about; empty if it would be
+ * refused. Borrowed until the message is forgotten.
+ */
+struct slice queue_report_name(const struct queue *q, uint32_t agent,
+			       uint64_t id, uint64_t offset);
+
 /* To which site the host belongs that the agent works for; empty: none. */
 void queue_site(struct queue *q, uint32_t agent, struct slice key, int64_t now);
 
@@ -183,7 +190,7 @@ struct queue_action {
 /* Timers that are due, and agents for whom there is work. */
 void queue_run(struct queue *q, int64_t now);
 
-/* The next action; its slices are borrowed until the next call of any. */
+/* The next action; its slices are borrowed until the next queue_next(). */
 MUST_USE bool queue_next(struct queue *q, struct queue_action *ret);
 
 /* When queue_run() is to be called at the latest; -1: no need. */

@@ -248,6 +248,18 @@ static struct queue_job *find_line(const struct queue_agent *a, uint64_t id,
 	return NULL;
 }
 
+struct slice queue_report_name(const struct queue *q, uint32_t agent,
+			       uint64_t id, uint64_t offset)
+{
+	struct queue_agent *a = find_agent(q, agent);
+	struct queue_job *j = NULL;
+	size_t i;
+
+	if (a != NULL)
+		j = find_line(a, id, offset, &i);
+	return j != NULL ? queue_letter_name(j->message) : SLICE("");
+}
+
 bool queue_report(struct queue *q, uint32_t agent,
 		  const struct queue_report *report, int64_t now)
 {

@@ -4,6 +4,7 @@
  */
 #include "smta/content.h"
 
+#include "mime/header.h"
 #include "mime/treeconv.h"
 #include "smta/flags.h"
 
@@ -184,7 +185,11 @@ static int add_growth(struct content *c, struct content_plan *p,
 
 static struct mime_channel channel_of(const struct content_wish *wish)
 {
+	bool is_batch = (wish->flags & SMTA_BSMTP) != 0;
+
 	return (struct mime_channel){
+		.encodes_nul = is_batch,
+		.line_max = is_batch ? HEADER_LINE_MAX : 0,
 		.takes_8bit = (wish->flags & SMTA_8BIT) != 0,
 		.may_decode = (wish->flags & SMTA_DECODE) != 0,
 		.is_narrow = wish->is_narrow,

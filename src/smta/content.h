@@ -10,7 +10,8 @@
  *
  * A mailer without flag 8 is a 7-bit channel, whatever its lines hold
  * besides: their length, NUL and bare CR are no reason to encode text, since
- * a program takes bytes.
+ * a program takes bytes. One that takes batches is an SMTP server behind, with
+ * its limit of lines, and no NUL.
  */
 #ifndef SMTA_CONTENT_H
 #define SMTA_CONTENT_H

@@ -509,6 +509,46 @@ static void test_new_folding_has_no_tabs_either(void **state)
 
 /* ---- batched SMTP ------------------------------------------------------ */
 
+/* Whoever reads a batch is an SMTP server: its lines have a limit. */
+static void test_lines_of_a_batch_have_at_most_998_bytes(void **state)
+{
+	static const char *const headers[] = {
+		"Subject: x\n" MIME TEXT, "Subject: x\n",
+		MIME "Content-Type: multipart/mixed; boundary=b\n"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(headers) * 3; i++) {
+		static const char *const flags[] = { "nb", "nb8", "nRB8" };
+		struct content_wish wish = { .flags = flags_of(flags[i % 3]) };
+		struct stream_facts f = make_facts();
+		struct str header = STR_INIT, body = STR_INIT, got = STR_INIT;
+		struct content_plan plan;
+		struct content c;
+		struct box box;
+		struct slice rest, line;
+
+		for (int n = 0; n < 300; n++)
+			str_adds(&header, n == 0 ? "X-Long:" : " word");
+		str_addf(&header, "\n%s", headers[i / 3]);
+		str_adds(&body, "--b\n\n");
+		for (int n = 0; n < 300; n++)
+			str_adds(&body, "xx xx ");
+		str_adds(&body, "\n--b--\n");
+		f.header = str_slice(&header);
+		open_box(&box, &c, str_slice(&body), 0);
+		run(&c, &wish, &f, &plan, &got);
+		rest = str_slice(&got);
+		while (slice_cut(&rest, '\n', &line))
+			assert_in_range(line.len, 0, 999);
+		content_plan_done(&plan);
+		content_done(&c);
+		str_done(&header);
+		str_done(&body);
+		str_done(&got);
+	}
+}
+
 /* Bytes behind DATA, less the final dot, as they are before doubling. */
 static uint64_t content_bytes(struct slice batch)
 {
@@ -717,6 +757,7 @@ int main(void)
 		cmocka_unit_test(test_H_keeps_8bit_headers),
 		cmocka_unit_test(test_header_is_judged_clean),
 		cmocka_unit_test(test_new_folding_has_no_tabs_either),
+		cmocka_unit_test(test_lines_of_a_batch_have_at_most_998_bytes),
 		cmocka_unit_test(
 		    test_B_tells_the_size_and_kind_of_what_is_sent),
 		cmocka_unit_test(test_large_body_is_not_read_for_nothing),

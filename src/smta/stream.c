@@ -139,6 +139,20 @@ static bool wants_for_clause(const struct stream *s,
 	       !s->has_first_field && header_is(f, "Received");
 }
 
+/* Folds the field if its lines are longer than an SMTP server takes. */
+static void fold_field(struct stream *s)
+{
+	const struct passage *p = s->facts->passage;
+	struct str folded = STR_INIT;
+
+	if (has(s, SMTA_BSMTP) && (p == NULL || !passage_is_untouchable(p)) &&
+	    header_add_folded(&folded, str_slice(&s->field))) {
+		str_clear(&s->field);
+		str_add(&s->field, str_slice(&folded));
+	}
+	str_done(&folded);
+}
+
 /* One field of the message's own. */
 static int add_header(struct stream *s, struct str *to, struct err *err)
 {
@@ -163,6 +177,7 @@ static int add_header(struct stream *s, struct str *to, struct err *err)
 				 facts->expand_tabs);
 	}
 	s->has_first_field = true;
+	fold_field(s);
 	add_own_field(s, to);
 	str_done(&edited);
 	return 0;

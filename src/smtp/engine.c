@@ -291,6 +291,8 @@ static void on_reply(struct smtp_engine *e, const struct reply *r)
 	e->n_replies++;
 	e->is_dismissed = r->code == 421;
 	engine_trace(e, c != NULL ? c : e->body, shown.text, &shown, 'r');
+	if (e->auth.is_done)
+		r = &shown; /* in diags, too */
 	if (c == NULL || e->sent_total < c->end) {
 		early_reply(e, c != NULL ? c : e->body, r);
 		return;

@@ -111,7 +111,8 @@ struct smtp_auth {
 				   struct err *why);
 	/*
 	 * Adds a text of the server's without the secrets and names that it
-	 * might repeat. NULL: nothing is hidden.
+	 * might repeat: of a reply to AUTH, and of all that come after it was
+	 * done(). NULL: nothing is hidden.
 	 */
 	void (*hide)(void *context, struct slice text, struct str *to);
 };

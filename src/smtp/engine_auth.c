@@ -246,10 +246,13 @@ struct reply engine_auth_readable(struct smtp_engine *e,
 	struct str *text = &e->auth.readable;
 	struct reply shown = *r;
 
-	if (c == NULL || (c->kind != CMD_AUTH && c->kind != CMD_RESPONSE))
+	bool is_auth =
+	    c != NULL && (c->kind == CMD_AUTH || c->kind == CMD_RESPONSE);
+
+	if (!is_auth && (!e->auth.is_done || auth->hide == NULL))
 		return shown;
 	str_clear(text);
-	if (r->code == 334)
+	if (is_auth && r->code == 334)
 		str_adds(text, "334 ***");
 	else if (auth->hide != NULL)
 		auth->hide(auth->context, r->text, text);

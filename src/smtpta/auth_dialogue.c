@@ -210,6 +210,7 @@ static enum smtp_auth_end on_yes(struct auth_dialogue *d, struct err *why)
 		auth_remember(d, NULL, why->text);
 		return SMTP_AUTH_FAILED;
 	}
+	d->is_accepted = true;
 	d->account->n_failures = 0;
 	d->account->not_before = 0;
 	return SMTP_AUTH_DONE;
@@ -258,9 +259,7 @@ static enum smtp_auth_end done(void *context, const struct reply *reply,
 	return reply->code < 300 ? on_yes(d, why) : on_no(d, reply);
 }
 
-/* ---- what is not shown
- * -------------------------------------------------------
- */
+/* ---- what is not shown -------------------------------------------------- */
 
 static bool is_word_byte(char c)
 {
@@ -271,67 +270,90 @@ static bool is_word_byte(char c)
  * Does a text have it at a place? What is short counts only as a word of its
  * own.
  */
-static bool has_at(struct slice text, size_t at, struct slice what)
+static bool has_at(struct slice text, size_t at, struct slice what,
+		   bool only_words)
 {
 	size_t end = at + what.len;
 
 	if (what.len == 0 || !slice_starts_nocase(slice_from(text, at), what))
 		return false;
-	if (what.len > 3)
+	if (what.len > 3 && !only_words)
 		return true;
 	return (at == 0 || !is_word_byte(text.p[at - 1])) &&
 	       (end == text.len || !is_word_byte(text.p[end]));
 }
 
+enum { HIDDEN_MAX = 5 };
+
+/* What is not to be seen. */
+struct hidden {
+	struct slice what[HIDDEN_MAX];
+	size_t n;
+	bool only_words;
+};
+
 /* The longest of them that a text has at a place; 0: none. */
-static size_t longest_at(struct slice text, size_t at, const struct slice *what,
-			 size_t n)
+static size_t longest_at(struct slice text, size_t at, const struct hidden *h)
 {
 	size_t longest = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (what[i].len > longest && has_at(text, at, what[i]))
-			longest = what[i].len;
+	for (size_t i = 0; i < h->n; i++)
+		if (h->what[i].len > longest &&
+		    has_at(text, at, h->what[i], h->only_words))
+			longest = h->what[i].len;
 	return longest;
 }
 
-enum { WHATS = 5 };
-
-static void hide_in_line(struct slice line, const struct slice *what,
+static void hide_in_line(struct slice line, const struct hidden *h,
 			 struct str *to)
 {
-	size_t n;
+	for (size_t at = 0; at < line.len;) {
+		size_t n = longest_at(line, at, h);
 
-	for (size_t at = 0; at<line.len; at += n> 0 ? n : 1) {
-		n = longest_at(line, at, what, WHATS);
 		if (n > 0)
 			str_adds(to, "***");
 		else
 			str_addc(to, line.p[at]);
+		at += n > 0 ? n : 1;
 	}
 }
 
 /* The code in front of each line stays: by it the reply is understood. */
+static void hide_in_lines(struct slice text, const struct hidden *h,
+			  struct str *to)
+{
+	const char *between = "";
+	struct slice line;
+
+	while (slice_cut(&text, '\n', &line)) {
+		str_adds(to, between);
+		str_add(to, slice_head(line, 4));
+		hide_in_line(slice_from(line, 4), h, to);
+		between = "\n";
+	}
+}
+
+/*
+ * When AUTH is over a server has no reason to repeat the secret; were it looked
+ * for nevertheless, the gap would show which of its words it is.
+ */
 static void hide(void *context, struct slice text, struct str *to)
 {
 	const struct auth_dialogue *d = context;
 	struct str user = STR_INIT, secret = STR_INIT;
-	struct slice what[WHATS], line;
-	const char *between = "";
+	struct hidden h = { .n = 2, .only_words = d->is_accepted };
 
 	b64_add(&user, str_slice(&d->entry.user));
-	b64_add(&secret, str_slice(&d->secret));
-	what[0] = str_slice(&d->entry.user);
-	what[1] = str_slice(&d->secret);
-	what[2] = str_slice(&d->said);
-	what[3] = str_slice(&user);
-	what[4] = str_slice(&secret);
-	while (slice_cut(&text, '\n', &line)) {
-		str_adds(to, between);
-		str_add(to, slice_head(line, 4));
-		hide_in_line(slice_from(line, 4), what, to);
-		between = "\n";
+	h.what[0] = str_slice(&d->entry.user);
+	h.what[1] = str_slice(&user);
+	if (!d->is_accepted) {
+		b64_add(&secret, str_slice(&d->secret));
+		h.what[2] = str_slice(&d->secret);
+		h.what[3] = str_slice(&secret);
+		h.what[4] = str_slice(&d->said);
+		h.n = HIDDEN_MAX;
 	}
+	hide_in_lines(text, &h, to);
 	str_wipe(&user);
 	str_wipe(&secret);
 }

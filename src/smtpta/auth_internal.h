@@ -44,6 +44,7 @@ struct auth_dialogue {
 	bool is_from_cache; /* the secret, that of an earlier run of command= */
 	bool is_chosen;
 	bool only_looks; /* nothing is said, and no secret fetched */
+	bool is_accepted;
 	enum sasl_mechanism mechanism;
 	struct sasl sasl;
 	struct scram *scram; /* NULL: another mechanism */

@@ -106,10 +106,11 @@ static const char *const bad_timeouts[][2] = {
 	{ "0", "-T 0: at least 5 seconds" },
 	{ "data=9", "-T data=9: at least 10 seconds" },
 	{ "dot=9", "-T dot=9: at least 10 seconds" },
-	{ "=60", "-T =60: expected conn, tcpw, cmd, data or dot" },
-	{ "con=60", "-T con=60: expected conn, tcpw, cmd, data or dot" },
-	{ "CONN=60", "-T CONN=60: expected conn, tcpw, cmd, data or dot" },
-	{ "conn =60", "-T conn =60: expected conn, tcpw, cmd, data or dot" },
+	{ "=60", "-T =60: expected conn, tcpw, cmd, data, dot or tls" },
+	{ "con=60", "-T con=60: expected conn, tcpw, cmd, data, dot or tls" },
+	{ "CONN=60", "-T CONN=60: expected conn, tcpw, cmd, data, dot or tls" },
+	{ "conn =60",
+	  "-T conn =60: expected conn, tcpw, cmd, data, dot or tls" },
 };
 
 static void test_bad_timeouts_are_refused_with_what_was_expected(void **state)

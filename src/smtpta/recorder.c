@@ -251,8 +251,7 @@ void recorder_tls(struct recorder *r, struct slice json, struct slice lines)
 	set_text(&last_try(r)->tls_lines, lines);
 }
 
-void recorder_auth(struct recorder *r, const char *where,
-		   const char *mechanism)
+void recorder_auth(struct recorder *r, const char *where, const char *mechanism)
 {
 	if (r == NULL || r->n_tries == 0)
 		return;

@@ -160,6 +160,8 @@ static void connect_with(struct scene *s, const char *ehlo_reply)
 	recorder_try(s->recorder, SLICE("mx.example.com"), &s->addr, now);
 	now += 5;
 	recorder_connected(s->recorder, &s->local);
+	recorder_security(s->recorder, SLICE("{\"need\":\"may\"}"));
+	recorder_tls(s->recorder, SLICE("{\"ok\":true}"), SLICE("a line"));
 	hear(s, s->command++, 220, "220 mx ESMTP", NULL);
 	hear(s, say(s, "EHLO me", NULL), 250, ehlo_reply, NULL);
 	recorder_ready(s->recorder);
@@ -210,7 +212,8 @@ static const char whole[] =
     "{\"at\":5,\"said\":\"EHLO me\",\"ms\":0,\"code\":250,"
     "\"reply\":\"250-mx\\n250-PIPELINING\\n250 SIZE\"}],"
     "\"offered\":[\"PIPELINING\",\"SIZE\"],"
-    "\"used\":[\"PIPELINING\",\"SIZE\"]},\"tls\":null,"
+    "\"used\":[\"PIPELINING\",\"SIZE\"]},"
+    "\"security\":{\"need\":\"may\"},\"tls\":{\"ok\":true},"
     "\"dialogue\":[{\"at\":5,"
     "\"said\":\"MAIL FROM:<alice@example.net> SIZE=9\",\"ms\":7,"
     "\"code\":250,\"enhanced\":\"2.1.0\",\"reply\":\"250 2.1.0 ok\"},"
@@ -266,6 +269,8 @@ static void test_reused_connection_is_told_again_its_search_is_not(void **state)
 	assert_has(&s, "\"tried\":[],");
 	assert_has(&s, "\"reused\":true,\"messages_before\":1,");
 	assert_has(&s, "\"reply\":\"220 mx ESMTP\"");
+	assert_has(&s, "\"security\":{\"need\":\"may\"},"
+		       "\"tls\":{\"ok\":true},");
 	finish(&s);
 }
 
@@ -323,15 +328,20 @@ static void test_host_that_is_not_reached_is_told_to_the_first_job(void **state)
 	recorder_failed(s.recorder, &why, 0);
 	recorder_try(s.recorder, SLICE("example.com"), &s.addr, now);
 	recorder_connected(s.recorder, &s.local);
+	recorder_security(s.recorder, SLICE("{\"need\":\"name\"}"));
+	recorder_tls(s.recorder, SLICE("{\"ok\":false}"), SLICE(""));
 	hear(&s, s.command++, 421, "421 busy", NULL);
 	recorder_failed(s.recorder, &why, 421);
 	outcome(&s, &s.job, 0, &why);
 	outcome(&s, &s.job, 1, &why);
 	recorder_end(s.recorder, &s.job);
-	assert_has(&s, "\"connection\":null,\"tls\":null,");
+	assert_has(&s, "\"connection\":null,\"security\":null,\"tls\":null,");
 	assert_int_equal(count(&s, "\"result\":\"failed\""), 2);
+	assert_int_equal(count(&s, "\"security\":null,\"tls\":null}"), 1);
 	assert_has(&s, "\"reason\":\"greeting-refused\",\"code\":421,"
-		       "\"why\":\"smtp; 421 (busy)\",\"opening\":[{\"at\":3,"
+		       "\"why\":\"smtp; 421 (busy)\","
+		       "\"security\":{\"need\":\"name\"},"
+		       "\"tls\":{\"ok\":false},\"opening\":[{\"at\":3,"
 		       "\"code\":421,\"reply\":\"421 busy\"}]}],");
 	assert_has(&s, "\"outcome\":\"deferall\"");
 	assert_has(&s, "\"succeeded\":0,\"others\":2,");

@@ -25,7 +25,7 @@ struct route {
 	struct route_host *hosts; /* one each of addrs */
 	size_t n;
 	bool is_literal;
-	bool is_address; /* a name that is the text of an address */
+	bool is_address;	    /* a name that is the text of an address */
 	const struct diag *failure; /* why n is 0; NULL otherwise */
 	/* How it was found, with every answer; NULL if it took no name. */
 	const struct dns_mx_way *way;

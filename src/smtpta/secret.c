@@ -37,8 +37,7 @@ struct smtp_said secret_mask(struct secret *s, const struct smtp_said *said)
 	if (is_auth)
 		add_auth(&s->room, said->text);
 	else
-		str_adds(&s->room,
-			 said->direction == 'r' ? "334 ***" : "***");
+		str_adds(&s->room, said->direction == 'r' ? "334 ***" : "***");
 	shown.text = str_slice(&s->room);
 	return shown;
 }

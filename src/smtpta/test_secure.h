@@ -92,6 +92,16 @@ static inline void secure_rules(struct secure *x, const char *policy)
 		fail_msg("%s", err.text);
 }
 
+/* A store of its own, if there is none yet. */
+static inline void secure_make_store(struct secure *x)
+{
+	if (x->store != NULL)
+		return;
+	x->dir = test_dir_make();
+	x->store = store_new(x->dir);
+	secure_make_finder(x);
+}
+
 /* An MTA-STS policy of a domain, fetched just now and kept in the store. */
 static inline void secure_sts(struct secure *x, const char *domain,
 			      const char *text)
@@ -100,11 +110,7 @@ static inline void secure_sts(struct secure *x, const char *domain,
 	struct sts_policy policy;
 	struct err err;
 
-	if (x->store == NULL) {
-		x->dir = test_dir_make();
-		x->store = store_new(x->dir);
-		secure_make_finder(x);
-	}
+	secure_make_store(x);
 	if (sts_policy_parse(slice_of(text), x->arena, &policy, &err) < 0)
 		fail_msg("%s", err.text);
 	sts_entry_fetched(&e, &policy, SLICE("1"), SECURE_NOW);

@@ -1,0 +1,241 @@
+/*
+ * intake.c - read a control file and tell the queue what is in it.
+ *
+ * What cannot be understood stays where it is, is said in the log, and is
+ * looked at again by the slow scan: a half-written or damaged file must not be
+ * taken for an empty one.
+ */
+#include "base/fd.h"
+#include "sched/sched_internal.h"
+#include "spool/dlines.h"
+#include "spool/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ADDRESS_MAX = 1024 };
+
+void sched_file_close(struct sched_file *f)
+{
+	fd_close(f->fd);
+	f->fd = -1;
+	str_done(&f->text);
+	arena_free(f->arena);
+	f->arena = NULL;
+}
+
+static enum sched_opened read_file(struct sched *s, struct sched_file *f,
+				   struct err *err)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	struct stat st;
+
+	f->fd = openat(s->transport_dir, f->path, flags);
+	if (f->fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return SCHED_GONE;
+	if (f->fd < 0 || fstat(f->fd, &st) < 0) {
+		err_set(err, errno, "%s: %s", f->path, strerror(errno));
+		return errno == ELOOP ? SCHED_USELESS : SCHED_UNREADABLE;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		err_set(err, 0, "%s: not a regular file", f->path);
+		return SCHED_USELESS;
+	}
+	if (fd_read_all(f->fd, (size_t)st.st_size, CTL_SIZE_MAX, &f->text) <
+	    0) {
+		err_set(err, errno, "%s: %s", f->path, strerror(errno));
+		return SCHED_UNREADABLE;
+	}
+	return SCHED_OPENED;
+}
+
+enum sched_opened sched_file_open(struct sched *s, struct slice name,
+				  struct sched_file *ret, struct err *err)
+{
+	struct sched_file *f = ret;
+	enum sched_opened r;
+
+	*f = (struct sched_file){ .arena = arena_new(), .fd = -1 };
+	f->path = arena_cstr(f->arena, name);
+	if (jobname_parse(slice_of(f->path), &f->job, err) < 0)
+		return SCHED_USELESS;
+	r = read_file(s, f, err);
+	if (r != SCHED_OPENED)
+		return r;
+	switch (ctl_parse(str_slice(&f->text), f->arena, &f->ctl, err)) {
+	case CTL_OK:
+		return SCHED_OPENED;
+	case CTL_TURN:
+		err_set(err, 0, "%s: a request to turn, which is not served",
+			f->path);
+		break;
+	case CTL_UNSUPPORTED:
+		err_set(err, 0, "%s: unknown format flags 0x%x", f->path,
+			f->ctl.flags);
+		break;
+	case CTL_REFUSED:
+		err_set(err, 0, "%s: %s", f->path, err->text);
+		break;
+	}
+	return SCHED_USELESS;
+}
+
+const struct ctl_rcpt *sched_file_rcpt(const struct sched_file *f,
+				       uint64_t offset)
+{
+	for (size_t i = 0; i < f->ctl.n_rcpts; i++)
+		if (f->ctl.rcpts[i].offset == offset)
+			return &f->ctl.rcpts[i];
+	return NULL;
+}
+
+/* ---- for the queue ------------------------------------------------------ */
+
+/* What a `~` means: somebody works on it, or nobody does any more. */
+static enum queue_rcpt_state judge_lock(struct sched *s, struct sched_file *f,
+					const struct ctl_rcpt *r)
+{
+	struct err err;
+	const char *dir =
+	    arena_printf(f->arena, "%s/transport", s->o->postoffice).p;
+
+	if (lock_judge(f->fd, r, dir) == LOCK_STATE_LIVE)
+		return QUEUE_RCPT_BUSY;
+	if (lock_clear_stale(f->fd, r, dir, &err) == 0)
+		return QUEUE_RCPT_OPEN;
+	log_line(LOG_LEVEL_WARNING, "%s: %s", f->path, err.text);
+	return QUEUE_RCPT_BUSY;
+}
+
+static enum queue_rcpt_state state_of(struct sched *s, struct sched_file *f,
+				      const struct ctl_rcpt *r)
+{
+	switch (r->tag) {
+	case CTL_TAG_TODO:
+		return QUEUE_RCPT_OPEN;
+	case CTL_TAG_DONE:
+	case CTL_TAG_FAILED:
+		return QUEUE_RCPT_DONE;
+	case CTL_TAG_LOCKED:
+		return judge_lock(s, f, r);
+	default: /* held; or a tag of a time to come, which is none of ours */
+		return QUEUE_RCPT_HELD;
+	}
+}
+
+static struct slice lower(struct slice s, struct arena *a)
+{
+	struct slice copy = arena_dup(a, s);
+
+	for (size_t i = 0; i < copy.len; i++)
+		((char *)(uintptr_t)copy.p)[i] = ascii_lower(copy.p[i]);
+	return copy;
+}
+
+static unsigned flags_of(const struct ctl_dsn *dsn)
+{
+	unsigned flags = 0;
+
+	if ((dsn->notify & NOTIFY_DELAY) != 0)
+		flags |= QUEUE_NOTIFY_DELAY;
+	if (dsn->by.is_set && dsn->by.do_return)
+		flags |= QUEUE_BY_RETURN;
+	if (dsn->by.is_set && dsn->by.do_notify)
+		flags |= QUEUE_BY_NOTIFY;
+	return flags;
+}
+
+static bool has_unreported(const struct sched_file *f)
+{
+	size_t at = 0, offset;
+	struct dline d;
+
+	while (dlines_next(str_slice(&f->text), &at, &offset, &d))
+		if (d.tag == ' ')
+			return true;
+	return false;
+}
+
+/* When the message came: its file's time, never later than now. */
+static int64_t arrival(struct sched *s, const struct sched_file *f, int64_t now)
+{
+	struct err err;
+	const char *path;
+	struct stat st;
+	int64_t at;
+
+	if (jobname_message_path(&f->job, f->ctl.message_name, f->arena, &path,
+				 &err) < 0 ||
+	    (fstatat(s->transport_dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+	     fstat(f->fd, &st) < 0))
+		return now;
+	at = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	return at < now ? at : now;
+}
+
+/* No channel or host is longer; one that is would fill the log. */
+static bool is_reasonable(const struct sched_file *f)
+{
+	for (size_t i = 0; i < f->ctl.n_rcpts; i++)
+		if (f->ctl.rcpts[i].address.channel.len > ADDRESS_MAX ||
+		    f->ctl.rcpts[i].address.host.len > ADDRESS_MAX)
+			return false;
+	return true;
+}
+
+static void tell_queue(struct sched *s, struct sched_file *f)
+{
+	int64_t now = sched_now(s);
+	struct queue_rcpt *rcpts =
+	    arena_array(f->arena, f->ctl.n_rcpts + 1, sizeof(*rcpts));
+	struct queue_message m = { .name = f->job.name,
+				   .id = f->job.id,
+				   .arrived = arrival(s, f, now),
+				   .rcpts = rcpts,
+				   .n_rcpts = f->ctl.n_rcpts,
+				   .has_unreported = has_unreported(f) };
+
+	if (!is_reasonable(f)) {
+		log_line(LOG_LEVEL_ERROR,
+			 "%s: a channel or host of over %d bytes: set aside",
+			 f->path, ADDRESS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < f->ctl.n_rcpts; i++) {
+		const struct ctl_rcpt *r = &f->ctl.rcpts[i];
+
+		rcpts[i] = (struct queue_rcpt){
+			.offset = r->offset,
+			.state = state_of(s, f, r),
+			.flags = flags_of(&r->dsn),
+			.deadline = r->dsn.by.is_set ? r->dsn.by.deadline : 0,
+			.channel = r->address.channel,
+			.host = lower(r->address.host, f->arena),
+		};
+	}
+	queue_add(s->queue, &m, now);
+}
+
+void sched_look(struct sched *s, struct slice name)
+{
+	struct sched_file f;
+	struct err err;
+
+	switch (sched_file_open(s, name, &f, &err)) {
+	case SCHED_OPENED:
+		tell_queue(s, &f);
+		break;
+	case SCHED_GONE:
+		queue_forget(s->queue, name, sched_now(s));
+		break;
+	case SCHED_UNREADABLE:
+	case SCHED_USELESS:
+		log_line(LOG_LEVEL_ERROR, "%s: set aside", err.text);
+		break;
+	}
+	sched_file_close(&f);
+}

@@ -1,0 +1,152 @@
+"""
+fakeagent - an agent that does as it is told, for tests of the scheduler.
+
+usage: fakeagent.py SAID MODE [word...]
+
+It writes what it is fed into the file SAID, one line each: pid, word, rest.
+MODE says what it does with each recipient of a job:
+
+  ok        delivers it: mark, then "ok3"
+  fail      refuses it: `d` line, mark, "error2"
+  defer     "deferred"; deferall, retryat, hold likewise
+  then A B  A for the first job of all agents of this SAID, then B
+  die       dies at the first job, by SIGKILL
+  quit      exits at once, before any "#hungry"
+  mute      never says "#hungry"
+  silent    says it is hungry, and never answers a job
+  liar      says "ok3" and marks nothing
+  foreign   reports on recipients it was not fed, then delivers its own
+  nonsense  lines that nothing can be made of, then delivers
+  resync    "#resync" for each job, and nothing else
+  word      "error" without a `d` line: the scheduler is to write it
+"""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+SAID = pathlib.Path(sys.argv[1])
+
+
+def note(*words) -> None:
+    with open(SAID, "a") as f:
+        f.write("\t".join([str(os.getpid()), *words]) + "\n")
+
+
+def say(line: str) -> None:
+    data = (line + "\n").encode("utf-8", "surrogateescape")
+    while data:
+        data = data[os.write(1, data):]
+
+
+def recipients(name: str, host: str):
+    """(offset, user) of what is to be done for this host."""
+    data = pathlib.Path(name).read_bytes()
+    at, found = 0, []
+    while at < len(data):
+        end = data.find(b"\n", at)
+        line = data[at:end]
+        if line == b"m":
+            at = data.find(b"\n\n", at) + 2
+            continue
+        if line[:2] == b"r ":
+            quad = line[12:].decode("utf-8", "surrogateescape").split()
+            if quad[1].lower() == host or host == "":
+                found.append((at, quad[2]))
+        at = end + 1
+    return found
+
+
+def mark(name: str, offset: int, tag: str) -> None:
+    with open(name, "r+b") as f:
+        f.seek(offset + 1)
+        f.write(tag.encode() + b" " * 6)
+
+
+def diagnose(name: str, offset: int, user: str) -> None:
+    with open(name, "ab") as f:
+        f.write(f"d {offset}:-1:-1::{int(time.time())}\t{user}\x01failed\x01"
+                f"5.1.1\x01smtp; 550 no such user\x01dns; mx.example "
+                f"(192.0.2.9|25|10.0.0.1|999)\t\r<<- RCPT\r->> 550 5.1.1 "
+                "no such user\n".encode())
+
+
+def one(mode: str, name: str, offset: int, user: str) -> None:
+    at = f"{int(name.rsplit('/', 1)[-1].split('-')[0])}/{offset}"
+    notary = f"{user}\x01delayed\x014.4.1\x01smtp; 400 busy\x01dns; mx"
+    if mode == "ok":
+        mark(name, offset, "+")
+        say(f"{at}\t\tok3 \r->> 250 fine")
+    elif mode == "fail":
+        diagnose(name, offset, user)
+        mark(name, offset, "-")
+        say(f"{at}\t\terror2 \r->> 550 5.1.1 no such user")
+    elif mode == "word":
+        mark(name, offset, "-")
+        say(f"{at}\t{user}\x01failed\x015.1.1\x01x-local; 1\x01\terror no way")
+    elif mode in ("deferred", "deferall"):
+        say(f"{at}\t{notary}\t{mode} busy")
+    elif mode == "retryat":
+        say(f"{at}\t{notary}\tretryat +2 busy")
+    elif mode == "hold":
+        say(f"{at}\t{notary}\tdeferback outcome unknown, hold: lost")
+    elif mode == "liar":
+        say(f"{at}\t\tok3 believe me")
+
+
+def job(mode: str, name: str, host: str) -> None:
+    if mode == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "silent":
+        return
+    if mode == "resync":
+        say(f"#resync {name}")
+    if mode == "foreign":
+        for other in pathlib.Path(".").iterdir():
+            if other.name != name and other.name[0].isdigit():
+                for offset, user in recipients(other.name, ""):
+                    say(f"{other.name}/{offset}\t\tok3 stolen")
+        say("1/2\t\tok3 nobody's")
+        mode = "ok"
+    if mode == "nonsense":
+        say("hello\tworld")
+        say("1/x\ty")
+        say("")
+        say("#")
+        say("#attempt {bad json")
+        say("\x00\xff" * 100)
+        say("9/9\t\tunheard-of word")
+        mode = "ok"
+    for offset, user in recipients(name, host):
+        one("deferred" if mode == "defer" else mode, name, offset, user)
+    say("#hungry")
+
+
+def main() -> None:
+    mode, *words = sys.argv[2:]
+    note("start", mode, *sorted(os.environ))
+    if mode == "quit":
+        sys.exit(3)
+    if mode != "mute":
+        say("#hungry")
+    host = ""
+    for line in sys.stdin.buffer:
+        line = line.decode("utf-8", "surrogateescape").rstrip("\n")
+        if line == "":
+            break
+        name, _, new = line.partition("\t")
+        host = new or host
+        first = not SAID.exists() or "\tjob\t" not in SAID.read_text()
+        note("job", name, host)
+        if mode == "mute":
+            continue
+        now = mode
+        if mode == "then":
+            now = words[0] if first else words[1]
+        job(now, name, host)
+    note("end")
+
+
+main()
