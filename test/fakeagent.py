@@ -127,6 +127,8 @@ def job(mode: str, name: str, host: str) -> None:
 def main() -> None:
     mode, *words = sys.argv[2:]
     note("start", mode, *sorted(os.environ))
+    note("ids", str(os.getuid()), str(os.getgid()), str(os.nice(0)),
+         os.getcwd())
     if mode == "quit":
         sys.exit(3)
     if mode != "mute":

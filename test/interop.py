@@ -47,7 +47,11 @@ def variants(names, short: tuple):
 
 def client(office: Postoffice, server, way: str = "", *options,
            destination: str | None = None, **how):
-    """smtp(8) towards a server, in a way; it has said #hungry."""
+    """
+    smtp(8) towards a server, in a way; it has said #hungry. TABs of headers
+    are kept.
+    """
+    office.set_zenv(RFC822TABS="1")
     agent = office.agent("smtp", "-h", "client.example", "-F",
                          destination or server.destination, *WAYS[way][0],
                          *options, **how)

@@ -175,7 +175,8 @@ define(`HELP_FILE',`')dnl
 define(`confCW_FILE',`')dnl
 define(`confTO_IDENT',`0s')dnl
 define(`confBIND_OPTS',`')dnl
-define(`confDELIVERY_MODE',`q')dnl
+define(`confDELIVERY_MODE',`{delivery}')dnl
+define(`SMTP_MAILER_ARGS',`TCP $h {relay_port}')dnl
 define(`confSAFE_QUEUE',`False')dnl
 define(`confQUEUE_LA',`10000')dnl
 define(`confREFUSE_LA',`10000')dnl
@@ -203,8 +204,9 @@ R$*	$# {features}
 
 class Sendmail(Server):
     """
-    Queues and never runs its queue. features: the letters of its ruleset
-    srv_features, e.g. "p" for no PIPELINING.
+    Queues and never runs its queue, unless it has a relay_port, to which it
+    then passes on at once. features: the letters of its ruleset srv_features,
+    e.g. "p" for no PIPELINING.
     """
 
     NAME = "sendmail"
@@ -212,9 +214,11 @@ class Sendmail(Server):
     USERS = {"daemon": 1, "mail": 8, "smmsp": 61004, "smmta": 61005}
 
     def __init__(self, folder, features: str = "V", privacy: str = "",
-                 max_size: int = 0, min_by: int = 1):
+                 max_size: int = 0, min_by: int = 1, relay_port: int = 0):
         self.values = {"features": features, "privacy": privacy,
-                       "max_size": max_size, "min_by": min_by}
+                       "max_size": max_size, "min_by": min_by,
+                       "relay_port": relay_port,
+                       "delivery": "i" if relay_port else "q"}
         super().__init__(folder)
 
     def setup(self) -> None:

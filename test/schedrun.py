@@ -69,8 +69,8 @@ class Scheduler:
     def start(self) -> "Scheduler":
         n = self.text.count(" serving ") + 1
         self.process = subprocess.Popen(
-            [str(program("scheduler")), "-t", "1", "-E",
-             str(self.events_file), *map(str, self.options)],
+            [str(program("scheduler")), "-O", "scan=1", "-O",
+             f"events={self.events_file}", *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd="/",
             env=self.office.environment(self.env))

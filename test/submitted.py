@@ -44,18 +44,24 @@ class Spool(zpost.Postoffice):
         zenv = {"TRUSTEDUSER": str(os.getuid()), **(zenv or {})}
         super().__init__(path, zenv)
 
-    def submit(self, *args, input: bytes = b"", wrapper=(), **kwargs):
-        """Runs submit to its end; wrapper words go in front of it."""
-        argv = [*wrapper, str(zpost.program("submit")), *args]
+    def submit(self, *args, input: bytes = b"", wrapper=(), raw=True,
+               **kwargs):
+        """
+        Runs submit to its end; wrapper words go in front of it. raw: its
+        header stays as it is, so that files can be foretold byte by byte.
+        """
+        words = ["-O", "raw"] if raw else []
+        argv = [*wrapper, str(zpost.program("submit")), *words, *args]
         kwargs.setdefault("cwd", self.base)
         return self.run("/usr/bin/env", *argv, input=input, **kwargs)
 
     def start(self, *args, **kwargs) -> subprocess.Popen:
         """Starts submit; standard input is a pipe."""
         return subprocess.Popen(
-            [str(zpost.program("submit")), *args], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=self.environment(), cwd=self.transport, **kwargs)
+            [str(zpost.program("submit")), "-O", "raw", *args],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=self.environment(),
+            cwd=self.transport, **kwargs)
 
     def files(self) -> list[str]:
         """Every file in queue/ and transport/, hidden ones too."""

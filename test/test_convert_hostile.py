@@ -176,8 +176,9 @@ CASES = {
     "long prologue": multi(part(), before=b"x" * 3000 + b"\n"),
     "long part header": multi(part(head=b"X-Long: " + b"word " * 400 + b"\n"
                                    + C8)),
-    "8bit part header": multi(part(head=C8 + b"Content-Description: \xc3\xbc\n"
-                                   b"Content-Disposition: x; filename=\xc3\xbc\n")),
+    "8bit part header": multi(part(
+        head=C8 + b"Content-Description: \xc3\xbc\n"
+        b"Content-Disposition: x; filename=\xc3\xbc\n")),
     "8bit in part id": multi(part(head=C8 + b"Content-ID: <\xc3\xbc@y>\n")),
     "8bit name": multi(part(head=C8 + b"X-\xc3\xbc: y\n")),
     "8bit type": multi(part(kind=b"text/\xc3\xbc")),
@@ -351,6 +352,30 @@ def test_odd_mail_is_never_worse_than_it_was(office, smtp, smtpd, way):
     for name, message, record in zip(CASES, server.messages, records):
         wrong += lawless(name, way, message.content, record)
     assert not wrong, "\n".join(wrong)
+
+
+CHUNK = 64 * 1024       # bytes that an agent reads at once
+EDGES = (b"\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+         b"X: \xc3\xbc\r\n\r\n.\r\n=\xc3\xbc \r\n\r\r\n.\0\n\r\n"
+         b"--b \t\r\n\r\n\xc3\xbc\r\n--b--\r\n.\n\r\n.\r\n")
+
+
+@pytest.mark.parametrize("keywords", [[], ["CHUNKING"], ["8BITMIME"]])
+def test_edge_of_a_chunk_is_nowhere_seen(office, smtp, smtpd, keywords):
+    """It falls between any two bytes of what is hard to read."""
+    server = smtpd(keywords=["PIPELINING", *keywords], allow=["8bit"])
+    agent = smtp(server)
+    head = MIME + b"Content-Type: multipart/mixed; boundary=b\n"
+    front = (b"x" * 63 + b"\n") * (CHUNK // 64 - 4)
+    jobs = [office.post(header=head, body=front + b"y" * (256 - i) + EDGES
+                        + b"z\n" * 40000) for i in range(len(EDGES) + 1)]
+    agent.feed_raw("".join(f"{job.name}\t{HOST}\n" for job in jobs))
+    for _ in jobs:
+        agent.hungry()
+    tails = {m.content.rpartition(b"yy")[2].lstrip(b"y")
+             for m in server.messages}
+    assert len(server.messages) == len(jobs) and len(tails) == 1
+    assert tails.pop().isascii() == ("8BITMIME" not in keywords)
 
 
 def sm_content(flags, data):

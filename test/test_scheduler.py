@@ -1,6 +1,8 @@
 """The scheduler: a file is found, an agent works on it, it is removed."""
 
+import grp
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -68,7 +70,7 @@ def test_message_goes_into_a_program(office, scheduler):
 def test_submitted_mail_is_found_at_once(office, scheduler, smtpd):
     server = smtpd()
     # A minute passes between two looks: only inotify finds it.
-    scheduler(smtp_conf(server), "-t", "60")
+    scheduler(smtp_conf(server), "-O", "scan=60")
     done = office.run("submit", "-f", "a@example.net", "b@example.com",
                       input=b"Subject: x\n\nHi\n")
     assert done.returncode == 0, done.stderr
@@ -102,12 +104,51 @@ def test_bad_configuration_at_start_names_the_line(office, scheduler):
 
 
 def test_usage(office):
-    for options in (["-Z"], ["-R", "0"], ["x"], ["-HHH"]):
+    for options in (["-X"], ["-R", "0"], ["x"], ["-HHH"], ["-O", "x=1"],
+                    ["-O", "scan=0"], ["-O", "events="], ["-f"]):
         done = subprocess.run([program("scheduler"), *options],
                               env=office.environment(), timeout=20,
                               stderr=subprocess.PIPE)
         assert done.returncode == 64
         assert b"usage: scheduler" in done.stderr
+
+
+def test_options_of_old_start_scripts_are_taken(office, scheduler, tmp_path):
+    log = tmp_path / "scheduler.log"
+    s = Scheduler(office, FAKE.format("ok"), start=False)
+    process = subprocess.Popen(
+        [program("scheduler"), "-SWidnFQ", "-N", "64", "-q", "x", "-E", "1,2",
+         "-l", "/nowhere", "-L", log, "-Z", office.zconfig],
+        env={"PATH": "/usr/bin:/bin"}, stderr=subprocess.PIPE)
+    try:
+        wait_for(lambda: log.exists() and " serving " in log.read_text())
+        job = office.post(["bob@example.com"])
+        wait_for(lambda: not job.control.exists())
+        assert job.name in s.fed()
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+    assert b"there is no statistics log" in process.stderr.read() \
+        + log.read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_agents_have_the_ids_and_niceness_of_their_clause(office, scheduler,
+                                                          tmp_path):
+    s = scheduler('smtp/*\n\tuser=daemon group=nogroup nice=7 '
+                  'command="fake silent"\n', start=False)
+    for folder in (office.path, *office.path.parents):
+        if folder != folder.parent and folder.stat().st_uid == 0:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    s.said.touch()
+    s.said.chmod(0o666)
+    s.start()
+    office.post(["bob@example.com"])
+    call = s.wait(lambda: next((x for x in s.calls() if x[1] == "ids"), None),
+                  "the agent")
+    daemon, group = pwd.getpwnam("daemon"), grp.getgrnam("nogroup")
+    assert call[2:] == [str(daemon.pw_uid), str(group.gr_gid), "7",
+                        str(office.transport)]
 
 
 # ---- configuration --------------------------------------------------------

@@ -4,6 +4,9 @@ mail that needs TLS and for mail that takes it as a chance; versions, sessions,
 certificates of ours. The site is that of tlsworld.py.
 """
 
+import shutil
+import subprocess
+
 import pytest
 
 import tlsca
@@ -262,6 +265,17 @@ def test_level_fingerprint_with_another_certificate(site):
     site.mail("plain").is_kept("fingerprint", "fingerprint-mismatch")
 
 
+def test_authorities_in_a_folder(site, tmp_path):
+    mx = site.host("mx1.plain")
+    site.mx("plain", "mx1.plain")
+    shutil.copy(site.ca.file, tmp_path / "ca.pem")
+    site.conf = [f"tls-CApath {tmp_path}", "tls-level verify"]
+    site.mail("plain").is_kept("verify", "certificate-not-trusted")
+    subprocess.run(["openssl", "rehash", tmp_path], check=True,
+                   capture_output=True, timeout=30)
+    site.mail("plain").is_sent(mx, "verify", verdict="matched-name")
+
+
 def test_authority_of_the_policy_file_is_the_only_one(site):
     policy_file(site, f"plain.example verify CAfile={site.private.file}")
     mx1 = site.host("mx1.plain")
@@ -284,6 +298,29 @@ def test_configuration_that_cannot_be_used_sends_nothing(site, bad):
     assert way.report.status in ("deferred", "deferall"), way.out.text
     assert mx.messages == []
     agent.kill()
+
+
+# ---- the log ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_log_says_as_much_as_is_wanted(site, office, level):
+    """And never what was sent: the content stands in no line."""
+    site.configure(f"tls-loglevel {level}")
+    dane(site)
+    log = office.base / "session-log"
+    site.mail("secure", "-l", log, header=b"X-Odd: unmistakable\n").is_sent(
+        site.servers["mx1.secure"], "dane")
+    text = log.read_text()
+    assert "TLS connection established: TLSv1.3 with cipher TLS_AES" in text
+    assert "matched-dane" in text
+    # why the host needs it, before anything is said to it
+    assert "need=dane reason=dane" in text[:text.index("STARTTLS")]
+    for least, word in ((1, "Verified: subject_CN="),
+                        (1, "Peer cert verify depth=0"),
+                        (2, "key-sha256="), (3, "sent ClientHello, ")):
+        assert (word in text) == (level >= least), (word, text)
+    assert "unmistakable" not in text
 
 
 # ---- certificates of ours ---------------------------------------------------
@@ -310,6 +347,44 @@ def test_server_that_asks_for_a_certificate_that_we_have_not(site):
     assert mx.secured[0].certificate == b""
 
 
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_server_that_demands_a_certificate_that_we_have_not(site, version):
+    """TLS 1.3 has such a server say so when our handshake is over."""
+    mx = chance(site, clients=site.ca.file, demands_client=True,
+                maximum=version)
+    site.mail("plain").is_sent(mx, OPEN, clear=True)
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+@needs
+def test_server_that_demands_a_certificate_where_tls_is_needed(site, need,
+                                                               version):
+    zone, _, make = NEEDS[need]
+    mx = make(site, clients=site.ca.file, demands_client=True,
+              maximum=version)
+    way = site.mail(zone)
+    assert way.report.status in ("deferred", "deferall")
+    assert mx.messages == []
+    site.nothing_in_clear()
+
+
+@pytest.mark.parametrize("how", ["before", "reset"])
+def test_server_that_goes_once_tls_is_up(site, how):
+    """It cannot do TLS after all: as good as a handshake that failed."""
+    mx = chance(site, script={"EHLO": [None, Do(close=how)]})
+    site.mail("plain").is_sent(mx, OPEN, clear=True)
+
+
+@needs
+def test_server_that_goes_once_tls_is_up_where_it_is_needed(site, need):
+    zone, _, make = NEEDS[need]
+    mx = make(site, script={"EHLO": [None, Do(close="before")]})
+    way = site.mail(zone)
+    assert way.report.status in ("deferred", "deferall")
+    assert mx.messages == []
+    site.nothing_in_clear()
+
+
 # ---- sessions ---------------------------------------------------------------
 
 
@@ -334,6 +409,16 @@ def test_sessions_are_resumed_across_agents(site):
     for _ in range(2):
         site.mail("secure").is_sent(mx, "dane", verdict="matched-dane")
     assert mx.resumed == 1
+
+
+@pytest.mark.parametrize("need", [*NEEDS, "chance"])
+def test_server_that_chokes_on_a_session_is_asked_without(site, need):
+    """At once: neither does the mail wait, nor does it go in the clear."""
+    zone, _, make = {**NEEDS, "chance": ("plain", OPEN, chance)}[need]
+    mx = make(site, script={"handshake": [None, Do(close="reset")]})
+    for way in two_mails(site, zone):
+        way.is_sent(mx)
+    assert len(mx.sessions) == 3 and mx.resumed == 0
 
 
 def test_sessions_are_not_shared_unless_that_is_wanted(site):
@@ -373,7 +458,8 @@ def test_connection_is_kept_for_the_next_message(site):
 
 
 def test_connection_ends_with_close_notify(site):
-    mx = dane(site)
+    """The answer to QUIT is not waited for: it must not meet a closed end."""
+    mx = dane(site, script={"QUIT": Do(delay=0.5)})
     site.mail("secure").is_sent(mx, "dane")
     mx.wait_for(lambda: mx.sessions[0].has_notified, "close_notify")
 

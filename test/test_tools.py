@@ -618,6 +618,12 @@ def test_setup_installs_as_root(machine):
     assert apt == "install -y --no-install-recommends maildrop\n"
 
 
+def test_setup_wants_some_only_where_a_command_lacks(machine, tmp_path):
+    listed = tmp_path / "some.txt"
+    listed.write_text("coreutils/ls\nodd/no-such-command\n")
+    assert machine(0, listed)[2].endswith(" odd\n")
+
+
 def test_setup_lets_no_service_start(machine, tmp_path):
     policy = tmp_path / "policy-rc.d"
     fake(tmp_path / "bin", "apt-get", f'{policy} >> {tmp_path}/seen; '
@@ -670,6 +676,9 @@ def test_install_puts_things_in_place(tmp_path, prefix):
     for page in (ROOT / "man").glob("*.[1-9]"):
         folder = top / "share" / "man" / ("man" + page.suffix[1:])
         assert (folder / page.name).read_bytes() == page.read_bytes()
+    for name in ("sendmail", "newaliases"):
+        assert os.readlink(top / "sbin" / name) == "submit"
+        assert (top / "share/man/man8" / f"{name}.8").is_file()
     limit = (top / "lib/sysctl.d/60-zpost.conf").read_text()
     assert "\nkernel.pid_max = 999999\n" in limit
     for folder in (dest / "etc/zmailer", top / "share/doc/zpost"):

@@ -44,7 +44,8 @@ def test_dialogue_and_results(office, smtp, smtpd):
     agent.run(job, HOST)
     settled(job, "+-")
     lines = read(office, agent)
-    assert lines[0] == ("#", f"(Connecting to `{HOST}' "
+    assert lines[0][1].startswith("(TLS for [127.0.0.1]: level=auto ")
+    assert lines[1] == ("#", f"(Connecting to `{HOST}' "
                              f"[127.0.0.1|{server.port}])")
     assert [x[1].split(" ")[0] for x in lines if x[0] == "w"] == [
         "EHLO", "MAIL", "RCPT", "RCPT", "DATA", "."]

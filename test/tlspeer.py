@@ -47,6 +47,8 @@ class Tls:
     ciphers    of TLS 1.2 and before
     tickets    how many after a handshake of TLS 1.3; 0: nothing is resumed
     clients    a file of authorities: client certificates are asked for
+    demands_client   without one there is no handshake; in TLS 1.3 the client
+               hears that only when it has finished its own
     wrapper    TLS from the first byte
     is_offered whether EHLO says STARTTLS
     """
@@ -58,6 +60,7 @@ class Tls:
     ciphers: str = ""
     tickets: int = 2
     clients: pathlib.Path | None = None
+    demands_client: bool = False
     wrapper: bool = False
     is_offered: bool = True
 
@@ -79,7 +82,8 @@ class Tls:
             c.load_cert_chain(identity.file)
         c.num_tickets = self.tickets
         if self.clients is not None:
-            c.verify_mode = ssl.CERT_OPTIONAL
+            c.verify_mode = ssl.CERT_REQUIRED if self.demands_client \
+                else ssl.CERT_OPTIONAL
             c.load_verify_locations(self.clients)
         return c
 
@@ -219,7 +223,10 @@ class TlsSession(Session):
         if self.lost:
             raise Gone("lost")
         self.server.note(self.number, "S", data)
-        self.tls.write(data)
+        try:
+            self.tls.write(data)
+        except ssl.SSLError:                # the client has ended it
+            raise Gone("lost") from None
         self.send_records()
         await self.may_write.wait()
         if self.lost:

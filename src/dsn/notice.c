@@ -212,8 +212,7 @@ static void add_words(struct str *to, const struct notice *n)
 		[NOTICE_FAILED] = "Your message could not be delivered to:\n",
 		[NOTICE_DELAYED] =
 		    "Your message has not been delivered yet to:\n",
-		[NOTICE_DELIVERED] = "As you asked to be told, your message "
-				     "went to:\n",
+		[NOTICE_DELIVERED] = "As you asked to hear, it went to:\n",
 	};
 
 	str_adds(to, "This is the mail system of ");

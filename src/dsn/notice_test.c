@@ -173,7 +173,7 @@ static void test_delays_and_successes_say_so(void **state)
 	r.action = SLICE("relayed");
 	notice_print_body(&body, &n);
 	must_have(str_slice(&body), "Action: relayed\nStatus: 2.0.0\n");
-	must_have(str_slice(&body), "As you asked to be told");
+	must_have(str_slice(&body), "As you asked to hear");
 	str_done(&fields);
 	str_done(&body);
 }

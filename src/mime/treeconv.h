@@ -22,6 +22,13 @@
 #include "mime/treeplan.h"
 #include "mime/wire.h"
 
+/*
+ * The output, on the wire, has at most TREECONV_GROWTH bytes for each of the
+ * body and TREECONV_MORE for each part; but headers of parts with 8-bit text
+ * may grow fortyfold.
+ */
+enum { TREECONV_GROWTH = 4, TREECONV_MORE = 256 };
+
 enum treeconv_state {
 	TREECONV_PASS,	 /* bytes pass */
 	TREECONV_HEADER, /* a part's header is collected */

@@ -214,6 +214,17 @@ static bool is_idle(const struct tree_plan *p)
 	return true;
 }
 
+/* Is nothing left to do, but perhaps lines that have no place for a fold? */
+static bool is_settled(const struct tree_plan *p)
+{
+	for (unsigned i = 0; i < p->n_choices; i++)
+		if ((p->choices[i].action != PART_KEEP &&
+		     p->choices[i].action != PART_RAW) ||
+		    p->choices[i].encodes_header)
+			return false;
+	return true;
+}
+
 static void check(const struct mail *was, const struct mime_channel *channel,
 		  struct slice out, struct arena *a)
 {
@@ -230,7 +241,7 @@ static void check(const struct mail *was, const struct mime_channel *channel,
 		FUZZ_CHECK(!slice_has_8bit(out) ||
 			   was->plan.message.is_unconvertible);
 	if (!channel->may_decode && !is_idle(&was->plan))
-		FUZZ_CHECK(is_idle(&is.plan));
+		FUZZ_CHECK(is_settled(&is.plan));
 	mail_done(&is);
 	str_done(&header);
 }

@@ -394,7 +394,6 @@ bool tls_start(struct tls_client *client, struct conn *c,
 	struct tls_link *l;
 	const char *text = "";
 	struct err err;
-	bool was_offered;
 
 	assert(how->decision->need >= TLS_NEED_MAY &&
 	       how->decision->need <= TLS_NEED_NAME);
@@ -417,9 +416,9 @@ bool tls_start(struct tls_client *client, struct conn *c,
 		goto out;
 	}
 	tls_session_key(l, context);
-	was_offered = tls_session_offer(l);
+	o.was_offered = tls_session_offer(l);
 	if (!shake(l, a, &o)) {
-		if (was_offered && o.fault != TLS_FAULT_STOPPED)
+		if (o.was_offered && o.fault != TLS_FAULT_STOPPED)
 			tls_session_forget(l);
 		goto out;
 	}

@@ -118,11 +118,16 @@ struct tls_outcome {
 	enum tls_verdict verdict;
 
 	/* As agreed; NULL, 0 and empty without a handshake. */
-	const char *protocol;	 /* "TLSv1.3" */
-	const char *cipher;	 /* "TLS_AES_256_GCM_SHA384" */
-	const char *group;	 /* "x25519"; "" if none, or not told */
-	int bits, cipher_bits;	 /* used, and those that the cipher has */
-	bool was_resumed;	 /* then the chain was judged earlier */
+	const char *protocol;  /* "TLSv1.3" */
+	const char *cipher;    /* "TLS_AES_256_GCM_SHA384" */
+	const char *group;     /* "x25519"; "" if none, or not told */
+	int bits, cipher_bits; /* used, and those that the cipher has */
+	bool was_resumed;      /* then the chain was judged earlier */
+	/*
+	 * A session was offered. If nothing came of it, it is forgotten, and
+	 * another handshake will do without.
+	 */
+	bool was_offered;
 	bool wanted_certificate; /* the peer asked for ours */
 
 	/* The evidence. */

@@ -99,6 +99,7 @@ struct tls_link {
 			     is written next, or for a wait */
 	int64_t deadline; /* of a wait for bytes */
 	int64_t slice_end;
+	size_t late;	      /* bytes that came when that was over */
 	bool is_quiet;	      /* only what is in memory: no system call */
 	bool was_interrupted; /* a signal came */
 	bool saw_end;	      /* recv() said so */
@@ -119,6 +120,7 @@ struct tls_link {
 
 	/* For sessions. */
 	bool may_keep; /* the peer is what it has to be */
+	unsigned n_kept;
 	unsigned char key[TLS_DIGEST];
 	unsigned seconds;
 	struct tls_proof proof;

@@ -26,7 +26,14 @@ enum {
 	RECORD = 16384,		 /* the most that one record carries */
 	WRITE_STEP = 4 * RECORD, /* encrypted at one go, so the most in out */
 	/* More than one record, so that few calls take a long answer. */
-	READ_BUFFER = 2 * RECORD
+	READ_BUFFER = 2 * RECORD,
+	/*
+	 * What one operation takes when its time is over. A peer may send what
+	 * is for OpenSSL alone without an end, and would never let go of it.
+	 */
+	LATE_MAX = 2 * READ_BUFFER,
+	/* With more than this to be sent nothing is read that asks for more. */
+	UNSENT_MAX = 2 * WRITE_STEP
 };
 
 /* ---- below OpenSSL ------------------------------------------------------ */
@@ -38,6 +45,12 @@ void tls_link_begin(struct tls_link *l, int64_t deadline)
 	l->is_quiet = false;
 	l->was_interrupted = false;
 	l->read_errno = 0;
+	l->late = 0;
+}
+
+static size_t unsent(const struct tls_link *l)
+{
+	return l->out.len - l->out_begin;
 }
 
 void tls_link_hold(struct tls_link *l)
@@ -47,7 +60,7 @@ void tls_link_hold(struct tls_link *l)
 
 static bool has_unsent(const struct tls_link *l)
 {
-	return l->out.len > l->out_begin;
+	return unsent(l) > 0;
 }
 
 void tls_link_send(struct tls_link *l)
@@ -75,15 +88,34 @@ void tls_link_send(struct tls_link *l)
 /* Waits for something to read while something is still to be sent. */
 static void wait_both_ways(struct tls_link *l, int wait)
 {
-	struct pollfd p = { .fd = l->conn->fd, .events = POLLIN | POLLOUT };
+	struct pollfd p = { .fd = l->conn->fd, .events = POLLOUT };
 
+	if (unsent(l) <= UNSENT_MAX)
+		p.events |= POLLIN;
 	if (poll(&p, 1, wait) < 0)
 		l->was_interrupted = errno == EINTR;
 	else if ((p.revents & POLLOUT) != 0)
 		tls_link_send(l);
 }
 
-/* One recv(), which waits as long as the operation may. */
+/* One recv() that takes what is there, or waits for it. */
+static ssize_t receive_once(struct tls_link *l, char *to, size_t max,
+			    bool may_wait)
+{
+	bool is_late = conn_now() >= l->slice_end || conn_now() >= l->deadline;
+	ssize_t n;
+
+	if (unsent(l) > UNSENT_MAX || (is_late && l->late >= LATE_MAX)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = recv(l->conn->fd, to, max, may_wait ? 0 : MSG_DONTWAIT);
+	if (n > 0 && is_late)
+		l->late += (size_t)n;
+	return n;
+}
+
+/* The same, as long as the operation may wait. */
 static ssize_t receive(struct tls_link *l, char *to, size_t max)
 {
 	for (;;) {
@@ -100,8 +132,7 @@ static ssize_t receive(struct tls_link *l, char *to, size_t max)
 		    conn_set_receive_timeout(l->conn, wait) < 0)
 			return -1;
 		/* What came in time is read even if we are late ourselves. */
-		n = recv(l->conn->fd, to, max,
-			 wait > 0 && !is_busy ? 0 : MSG_DONTWAIT);
+		n = receive_once(l, to, max, wait > 0 && !is_busy);
 		if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK) ||
 		    !is_busy || wait == 0)
 			return n;
@@ -141,6 +172,10 @@ static int bio_write(BIO *bio, const char *bytes, int len)
 {
 	struct tls_link *l = BIO_get_data(bio);
 
+	if (l->out_begin >= WRITE_STEP) { /* it may never be empty */
+		str_shift(&l->out, l->out_begin);
+		l->out_begin = 0;
+	}
 	str_add(&l->out, slice_make(bytes, (size_t)len));
 	return len;
 }

@@ -34,6 +34,7 @@ enum {
 	OFFERS_MAX = 8,	   /* of a shelf, looked at for one handshake */
 	TEXT_MAX = 65536,  /* more is no session */
 	MATCHED_MAX = 255, /* a name of the DNS */
+	KEPT_MAX = 4,	   /* of one connection: a peer may send any number */
 };
 
 void tls_proof_done(struct tls_proof *proof)
@@ -282,11 +283,12 @@ static void keep(struct tls_link *l, SSL_SESSION *session)
 	struct tls_client *client = l->client;
 	int64_t expires;
 
-	if (SSL_SESSION_is_resumable(session) == 0)
+	if (l->n_kept == KEPT_MAX || SSL_SESSION_is_resumable(session) == 0)
 		return;
 	expires = expiry(l, session);
 	if (expires <= tls_client_now(client))
 		return;
+	l->n_kept++;
 	if (!purse_has(&client->purse, l->key))
 		purse_put(&client->purse, l->key, session, &l->proof, expires);
 	else

@@ -384,12 +384,19 @@ bool sts_entry_is_due(const struct sts_entry *e, int64_t now)
 	       (after < STS_RENEW_AFTER ? after : STS_RENEW_AFTER);
 }
 
+/* A policy with max_age 0, fetched just now, is not in force however often. */
+static bool is_moot(const struct sts_entry *e, struct slice id, int64_t now)
+{
+	return e->has_policy && e->policy.max_age == 0 && slice_eq(e->id, id) &&
+	       age_of(e, now) < STS_RETRY_MIN;
+}
+
 enum sts_step sts_entry_step(const struct sts_entry *e, enum sts_txt txt,
 			     struct slice id, int64_t now)
 {
 	bool is_live = sts_entry_is_live(e, now);
 
-	if (txt != STS_TXT_OK || !may_fetch(e, now))
+	if (txt != STS_TXT_OK || !may_fetch(e, now) || is_moot(e, id, now))
 		return STS_USE;
 	if (!is_live || !slice_eq(e->id, id))
 		return STS_FETCH;

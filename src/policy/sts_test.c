@@ -307,6 +307,27 @@ static void test_cached_policy_survives_failed_fetches(void **state)
 	assert_false(sts_entry_is_live(&e, 7 * DAY));
 }
 
+/* It is never in force; and nobody fetches it again for each message. */
+static void test_policy_without_age_is_not_fetched_each_time(void **state)
+{
+	struct sts_policy policy = { .mode = STS_MODE_ENFORCE };
+	struct sts_entry e;
+
+	(void)state;
+	sts_entry_fetched(&e, &policy, SLICE("a"), 1000);
+	assert_false(sts_entry_is_live(&e, 1000));
+	assert_int_equal(sts_entry_step(&e, STS_TXT_OK, SLICE("a"), 1000),
+			 STS_USE);
+	assert_int_equal(sts_entry_step(&e, STS_TXT_OK, SLICE("a"),
+					1000 + STS_RETRY_MIN - 1),
+			 STS_USE);
+	assert_int_equal(
+	    sts_entry_step(&e, STS_TXT_OK, SLICE("a"), 1000 + STS_RETRY_MIN),
+	    STS_FETCH);
+	assert_int_equal(sts_entry_step(&e, STS_TXT_OK, SLICE("b"), 1001),
+			 STS_FETCH);
+}
+
 static void test_steps_by_record_and_age(void **state)
 {
 	struct sts_entry none = { 0 }, e = entry_of(7 * DAY, 0);
@@ -389,6 +410,8 @@ int main(void)
 		cmocka_unit_test(test_pattern_stands_for_one_label),
 		cmocka_unit_test(test_policy_lives_until_max_age),
 		cmocka_unit_test(test_cached_policy_survives_failed_fetches),
+		cmocka_unit_test(
+		    test_policy_without_age_is_not_fetched_each_time),
 		cmocka_unit_test(test_steps_by_record_and_age),
 		cmocka_unit_test(test_short_policy_is_renewed_at_half_its_age),
 		cmocka_unit_test(test_failures_are_retried_ever_less_often),

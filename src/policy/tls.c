@@ -237,6 +237,13 @@ static bool is_name_good(const struct tls_facts *f, enum tls_sts sts)
 
 /* ---- names -------------------------------------------------------------- */
 
+static struct slice without_dot(struct slice name)
+{
+	if (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	return name;
+}
+
 struct names {
 	struct slice *p;
 	size_t n;
@@ -244,8 +251,7 @@ struct names {
 
 static void add_name(struct names *names, struct slice name)
 {
-	if (name.len > 0 && name.p[name.len - 1] == '.')
-		name.len--;
+	name = without_dot(name);
 	if (name.len == 0)
 		return;
 	for (size_t i = 0; i < names->n; i++)
@@ -314,7 +320,7 @@ static struct slice sni_of(const struct tls_facts *f,
 		name = f->host;
 	else if (slice_eq_nocase(word, SLICE("nexthop")))
 		name = f->domain;
-	return name;
+	return without_dot(name);
 }
 
 /* ---- the decision ------------------------------------------------------- */
@@ -390,13 +396,6 @@ struct tls_decision tls_decide(const struct tls_facts *facts, struct arena *a)
 bool tls_is_clear_allowed(const struct tls_decision *d)
 {
 	return d->need < TLS_NEED_ENCRYPT;
-}
-
-static struct slice without_dot(struct slice name)
-{
-	if (name.len > 0 && name.p[name.len - 1] == '.')
-		name.len--;
-	return name;
 }
 
 /* Is the name of a certificate that of a host (RFC 9525 6.3)? */

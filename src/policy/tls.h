@@ -64,7 +64,7 @@ enum tls_path { TLS_PATH_NETWORK, TLS_PATH_LOOPBACK, TLS_PATH_UNIX };
 enum tls_next {
 	TLS_NEXT_MX,	 /* the MX records of the domain name it */
 	TLS_NEXT_DOMAIN, /* the domain has none and is its own host */
-	TLS_NEXT_FORCED, /* the postmaster named it */
+	TLS_NEXT_FORCED, /* the postmaster named it, and it has no MX */
 	TLS_NEXT_LITERAL /* an address; the host has no name */
 };
 

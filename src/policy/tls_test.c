@@ -438,6 +438,9 @@ static void test_sni_is_the_tlsa_base_or_the_host(void **state)
 	assert_slice_is(tls_decide(&dane, a).sni, "real.example.org");
 	assert_slice_is(tls_decide(&may, a).sni, "mx.example.org");
 	assert_slice_is(tls_decide(&literal, a).sni, "");
+	/* RFC 6066 3: without a dot at its end, however it was written. */
+	may.host = SLICE("mx.example.org.");
+	assert_slice_is(tls_decide(&may, a).sni, "mx.example.org");
 	arena_free(a);
 }
 

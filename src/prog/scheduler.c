@@ -7,6 +7,7 @@
 #include "sched/sched.h"
 #include "version.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 enum { SCAN_SECONDS = 60, START_RATE = 30, WORDS_MAX = 16 };
 
 static bool is_verbose;
+static const char *zenv_path; /* -Z */
 
 /* Lines for the log: a time where nobody else adds one. */
 static void log_to_error(void *context, enum log_level level, struct slice line)
@@ -40,49 +42,90 @@ static _Noreturn void fail(int status, const char *text)
 {
 	log_line(LOG_LEVEL_ERROR, "%s", text);
 	if (status == EX_USAGE)
-		fputs("usage: scheduler [-HiSvV] [-E file] [-f configfile] "
-		      "[-P postoffice]\n"
-		      "                 [-R starts] [-t seconds]\n",
+		fputs("usage: scheduler [-HvV] [-f configfile] [-L logfile] "
+		      "[-P postoffice] [-R starts]\n"
+		      "                 [-Z zenvfile] "
+		      "[-O events=file] [-O scan=seconds]\n",
 		      stderr);
 	exit(status);
 }
 
-static unsigned number(const char *value, const char *what)
+static unsigned number(struct slice value, const char *what)
 {
 	uint64_t n;
 
-	if (!slice_uint(slice_of(value), 1000000, &n) || n == 0)
+	if (!slice_uint(value, 1000000, &n) || n == 0)
 		fail(EX_USAGE, what);
 	return (unsigned)n;
+}
+
+/* -O key=value: what the original does not have. */
+static void set_own(struct sched_options *o, const char *word)
+{
+	struct slice rest = slice_of(word), key;
+
+	(void)slice_cut(&rest, '=', &key);
+	if (slice_eq(key, SLICE("events")) && rest.len > 0)
+		o->events_file = rest.p;
+	else if (slice_eq(key, SLICE("scan")) && rest.len > 0)
+		o->scan_seconds = number(rest, "-O scan wants seconds from 1");
+	else
+		fail(EX_USAGE, "-O wants events=FILE or scan=SECONDS");
+}
+
+/* The log goes to a file from now on. */
+static void log_to_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0640);
+
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		fail(EX_CANTCREAT, "the file of -L cannot be opened");
+	if (fd > STDERR_FILENO)
+		close(fd);
 }
 
 static void set_option(struct sched_options *o, int letter, const char *value)
 {
 	switch (letter) {
-	case 'E':
-		o->events_file = value;
-		break;
 	case 'f':
 		o->config_file = value;
 		break;
 	case 'H':
 		o->hash_levels++;
 		break;
-	case 'i':
-	case 'S':
-	case 'W':
-		break; /* how the original ran, we always do */
+	case 'L':
+		log_to_file(value);
+		break;
+	case 'O':
+		set_own(o, value);
+		break;
 	case 'P':
 		o->postoffice = value;
 		break;
 	case 'R':
-		o->start_rate = number(value, "-R wants a number from 1");
-		break;
-	case 't':
-		o->scan_seconds = number(value, "-t wants seconds from 1");
+		o->start_rate =
+		    number(slice_of(value), "-R wants a number from 1");
 		break;
 	case 'v':
 		is_verbose = true;
+		break;
+	case 'Z':
+		zenv_path = value;
+		break;
+	case 'd': /* how the original ran is how we always do, */
+	case 'F':
+	case 'i':
+	case 'n':
+	case 'Q':
+	case 'S':
+	case 'W':
+	case 'E': /* or is of no use here */
+	case 'N':
+	case 'q':
+		break;
+	case 'l':
+		log_line(LOG_LEVEL_WARNING,
+			 "-l: there is no statistics log; see -O events");
 		break;
 	default:
 		fail(EX_USAGE, "unknown option, or an option without a value");
@@ -91,10 +134,11 @@ static void set_option(struct sched_options *o, int letter, const char *value)
 
 static void read_options(int argc, char **argv, struct sched_options *o)
 {
+	static const char letters[] = "dE:f:FHil:L:nN:O:P:q:QR:SvVWZ:";
 	int letter;
 
 	opterr = 0;
-	while ((letter = getopt(argc, argv, "E:f:HiP:R:St:vVW")) != -1) {
+	while ((letter = getopt(argc, argv, letters)) != -1) {
 		if (letter == 'V') {
 			fputs("scheduler (Zpost) " ZPOST_VERSION "\n", stderr);
 			exit(EX_OK);
@@ -105,6 +149,21 @@ static void read_options(int argc, char **argv, struct sched_options *o)
 		fail(EX_USAGE, "arguments where none is expected");
 	if (o->hash_levels > 2)
 		fail(EX_USAGE, "-H at most twice");
+}
+
+/* The file of -Z, which must be there; else as the environment says. */
+static struct zenv *read_zenv_file(struct arena *a)
+{
+	struct zenv *z;
+	struct err err;
+
+	if (zenv_path == NULL)
+		return setup_zenv(a);
+	if (access(zenv_path, R_OK) < 0)
+		fail(EX_CONFIG, "the file of -Z cannot be read");
+	if (zenv_load(zenv_path, a, &z, &err) != 0)
+		log_line(LOG_LEVEL_WARNING, "%s", err.text);
+	return z;
 }
 
 /* What zmailer.conf says, where no option did. */
@@ -159,7 +218,7 @@ int main(int argc, char **argv)
 	log_to(log_to_error, NULL);
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	read_options(argc, argv, &o);
-	o.zenv = setup_zenv(arena);
+	o.zenv = read_zenv_file(arena);
 	o.host_name = uname(&machine) == 0 ? machine.nodename : "localhost";
 	o.launcher = setup_beside("zlaunch", arena);
 	if (access(o.launcher, X_OK) < 0)
@@ -168,6 +227,7 @@ int main(int argc, char **argv)
 				 .p;
 	read_zenv(&o, arena);
 	choose_environment(&o, arena);
+	o.manager_socket = getenv("NOTIFY_SOCKET");
 	status = sched_run(&o, &err);
 	if (status != EX_OK)
 		log_line(LOG_LEVEL_ERROR, "%s", err.text);

@@ -57,14 +57,15 @@ static struct queue_view view_of(const struct queue_job *j)
 }
 
 void queue_walk(const struct queue *q,
-		void (*show)(void *context, const struct queue_view *view),
+		bool (*show)(void *context, const struct queue_view *view),
 		void *context)
 {
 	for (struct queue_letter *m = q->letters; m != NULL; m = m->hh.next)
 		for (struct queue_job *j = m->jobs; j != NULL; j = j->next) {
 			struct queue_view v = view_of(j);
 
-			show(context, &v);
+			if (!show(context, &v))
+				return;
 		}
 }
 

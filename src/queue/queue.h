@@ -98,6 +98,7 @@ struct queue_message {
  */
 void queue_add(struct queue *q, const struct queue_message *m, int64_t now);
 
+/* Is a message of this name there? */
 bool queue_has(const struct queue *q, struct slice name);
 
 /* Forgets a message whose files are gone, or may not be touched. */
@@ -224,6 +225,7 @@ struct queue_count {
 	size_t unrouted;	    /* jobs without a clause */
 };
 
+/* Counts everything; costs as much as there is. */
 struct queue_count queue_count(const struct queue *q);
 
 enum queue_job_state {
@@ -242,9 +244,9 @@ struct queue_view {
 	int64_t arrived, until; /* ms; until: 0 if for no time */
 };
 
-/* Shows every job; costs as much as there are. */
+/* Shows every job until show() says false; costs as much as there are. */
 void queue_walk(const struct queue *q,
-		void (*show)(void *context, const struct queue_view *view),
+		bool (*show)(void *context, const struct queue_view *view),
 		void *context);
 
 /* Aborts unless everything holds together; for tests. */

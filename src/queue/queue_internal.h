@@ -23,16 +23,17 @@
 #include <uthash.h>
 
 enum {
-	QUEUE_SECOND = 1000,		      /* ms */
-	QUEUE_LINGER = 600 * QUEUE_SECOND,    /* of threads without jobs */
-	QUEUE_SILENCE = 600 * QUEUE_SECOND,   /* of agents with work to do */
-	QUEUE_ENDING = 120 * QUEUE_SECOND,    /* of agents asked to stop */
-	QUEUE_STARTING = 60 * QUEUE_SECOND,   /* until the first "#hungry" */
-	QUEUE_LOOK_AFTER = 30 * QUEUE_SECOND, /* at what others have locked */
-	QUEUE_LATER = 60 * QUEUE_SECOND,      /* what could not be done */
+	QUEUE_SECOND = 1000,		     /* ms */
+	QUEUE_LINGER = 600 * QUEUE_SECOND,   /* of threads without jobs */
+	QUEUE_SILENCE = 600 * QUEUE_SECOND,  /* of agents with work to do */
+	QUEUE_ENDING = 120 * QUEUE_SECOND,   /* of agents asked to stop */
+	QUEUE_STARTING = 60 * QUEUE_SECOND,  /* until the first "#hungry" */
+	QUEUE_LOOK_AFTER = 5 * QUEUE_SECOND, /* at what others have locked */
+	QUEUE_LATER = 60 * QUEUE_SECOND,     /* what could not be done */
 	QUEUE_BACKOFF_MAX = 300 * QUEUE_SECOND,
 	QUEUE_RESYNCS_MAX = 30,
 	QUEUE_RESYNCS_WAIT = 3600 * QUEUE_SECOND,
+	QUEUE_TURN = 100, /* jobs of a thread while others wait for agents */
 	QUEUE_ENDING_MAX = 8, /* agents stopped at once to make room */
 	QUEUE_WARM_MAX = 32,  /* idle agents looked at for the same host */
 	QUEUE_WHY_MAX = 400   /* bytes that are kept */
@@ -190,6 +191,7 @@ struct queue_agent {
 	size_t first, n_lines, cap;
 	uint32_t id;
 	unsigned last_host; /* hash of the last thread's key */
+	unsigned n_served;  /* jobs fed since it works for the thread */
 	uint8_t state;
 	bool is_retired; /* its pool is of a configuration before */
 	bool was_ready;
@@ -225,20 +227,26 @@ struct queue {
 
 /* Adds an action; its slices and offsets are copied. */
 void queue_act(struct queue *q, const struct queue_action *action);
+/* Drops those that nobody took. */
 void queue_act_free(struct queue *q);
 
 /* ---- why ---------------------------------------------------------------- */
 
 /* Makes *why the text, cut to QUEUE_WHY_MAX bytes; equal ones are shared. */
 void queue_why_set(struct queue *q, struct queue_why **why, struct slice text);
+/* Makes *why NULL. */
 void queue_why_drop(struct queue_why **why);
+/* Empty for NULL. */
 struct slice queue_why_text(const struct queue_why *why);
 
 /* ---- job.c -------------------------------------------------------------- */
 
+/* A message's name; the message of a name, or NULL. */
 struct slice queue_letter_name(const struct queue_letter *m);
+/* NULL: none is known. */
 struct queue_letter *queue_letter_find(const struct queue *q,
 				       struct slice name);
+/* The clause that serves the job; NULL: none. */
 const struct queue_clause *queue_job_clause(const struct queue *q,
 					    const struct queue_job *j);
 
@@ -258,17 +266,23 @@ void queue_job_settle(struct queue *q, struct queue_job *j, int64_t now);
 /* Deferred, for its own reasons or its thread's. */
 void queue_job_defer(struct queue *q, struct queue_job *j, int64_t now);
 
+/* The state of recipient i; what is left of the message follows. */
 void queue_rcpt_set(struct queue *q, struct queue_job *j, size_t i,
 		    unsigned state, int64_t now);
 
 /* The recipient at an offset, or NULL; *ret_i is its index. */
 struct queue_job *queue_rcpt_find(const struct queue_letter *m, size_t offset,
 				  size_t *ret_i);
+/* The same within one job. */
 bool queue_job_has(const struct queue_job *j, uint64_t offset, size_t *ret_i);
 
+/* The job's time has come: it wakes, expires, or is told to be late. */
 void queue_job_timer(struct queue *q, struct queue_job *j, int64_t now);
+/* The message's time has come: a report, or another try to finish it. */
 void queue_letter_timer(struct queue *q, struct queue_letter *m, int64_t now);
+/* If nothing of it is left to do, it is to be finished. */
 void queue_letter_check(struct queue *q, struct queue_letter *m, int64_t now);
+/* A report about it is due, after a while. */
 void queue_letter_unreported(struct queue *q, struct queue_letter *m,
 			     int64_t now);
 
@@ -277,9 +291,12 @@ void queue_letter_unreported(struct queue *q, struct queue_letter *m,
 /* The thread of a channel and host, made if need be. */
 struct queue_thread *queue_thread_get(struct queue *q, struct slice channel,
 				      struct slice host, int64_t now);
+/* NULL: there is none. */
 struct queue_thread *queue_thread_find(const struct queue *q,
 				       struct slice channel, struct slice host);
+/* Its host, and the clause that serves it; NULL: none. */
 struct slice queue_thread_host(const struct queue_thread *t);
+/* NULL: none. */
 const struct queue_clause *queue_thread_clause(const struct queue *q,
 					       const struct queue_thread *t);
 
@@ -289,19 +306,25 @@ void queue_thread_update(struct queue *q, struct queue_thread *t, int64_t now);
 /* Nothing goes there for now; and: an answer without such a report came. */
 void queue_thread_suspend(struct queue *q, struct queue_thread *t,
 			  int64_t retry, int64_t now);
+/* The host answers: all that waits for it may go. */
 void queue_thread_alive(struct queue *q, struct queue_thread *t, int64_t now);
 
+/* Its pause is over; or it was empty for long and goes. */
 void queue_thread_timer(struct queue *q, struct queue_thread *t, int64_t now);
+/* One of those that wait for the limit may go. */
 void queue_limit_timer(struct queue *q, struct queue_limit *l, int64_t now);
+/* Forgets a thread without jobs and agents. */
 void queue_thread_free(struct queue *q, struct queue_thread *t, int64_t now);
 
-/* Takes it out of all lists, and gives it the pool of its clause. */
+/* Takes it out of all lists. */
 void queue_thread_rest(struct queue *q, struct queue_thread *t);
+/* Gives it the pool of its clause, or none. */
 void queue_thread_route(struct queue *q, struct queue_thread *t);
 
 /* May one more job go now? Otherwise it waits where it has to. */
 bool queue_thread_may_feed(struct queue *q, struct queue_thread *t,
 			   int64_t now);
+/* One job has gone: the rates count it. */
 void queue_thread_fed(struct queue *q, struct queue_thread *t, int64_t now);
 
 /* How many agents it may have. */
@@ -311,6 +334,7 @@ unsigned queue_thread_agents_max(const struct queue *q,
 /* The thread belongs to this site from now on; an empty key: to none. */
 void queue_thread_set_site(struct queue *q, struct queue_thread *t,
 			   struct slice key, int64_t now);
+/* So many agents more, or less, work for the site. */
 void queue_site_agents(struct queue *q, struct queue_site *s, int change,
 		       int64_t now);
 
@@ -322,13 +346,18 @@ void queue_thread_feed(struct queue *q, struct queue_thread *t, int64_t now);
 /* Runnable threads get agents, as far as the limits go. */
 void queue_pump(struct queue *q, int64_t now);
 
+/* It was idle, or silent, for too long. */
 void queue_agent_timer(struct queue *q, struct queue_agent *a, int64_t now);
+/* Asks it to finish; what it was fed it still answers. */
 void queue_agent_stop(struct queue *q, struct queue_agent *a, int64_t now);
+/* Forgets it. */
 void queue_agent_free(struct queue *q, struct queue_agent *a);
 
 /* ---- timers ------------------------------------------------------------- */
 
+/* Sets, or moves, a timer; takes it out. */
 void queue_timer_set(struct queue *q, struct queue_timer *t, int64_t at);
+/* It may be out already. */
 void queue_timer_stop(struct queue *q, struct queue_timer *t);
 
 #endif

@@ -279,6 +279,48 @@ static void test_an_idle_agent_makes_room_for_another_channel(void **state)
 	PLAY(p, 0, "start2@-");
 }
 
+static void test_a_busy_thread_leaves_agents_to_others(void **state)
+{
+	struct play *p = &play;
+	unsigned n = 0;
+
+	(void)state;
+	p->clauses[0].maxring = 1;
+	play_begin(p);
+	for (uint64_t i = 1; i <= 300; i++)
+		play_add(p, i, "smtp/a");
+	play_add(p, 1000, "smtp/b");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	while (strstr(play_run(p, 0), "1000@b") == NULL) {
+		assert_true(++n <= 100);
+		play_answer(p, 1, n, QUEUE_DELIVERED);
+	}
+	play_answer(p, 1, 1000, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1000 feed1:101@a");
+}
+
+static void test_a_busy_channel_leaves_agents_to_others(void **state)
+{
+	struct queue_config config;
+	struct play *p = &play;
+
+	(void)state;
+	config = play_config(p);
+	config.max_agents = 1;
+	p->q = queue_new(&config);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	play_add(p, 3, "local/-");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1 stop1");
+	queue_agent_gone(p->q, 1, false, p->now);
+	PLAY(p, 0, "start2@-");
+}
+
 static void test_more_agents_for_a_thread_that_goes_well(void **state)
 {
 	struct play *p = &play;
@@ -471,9 +513,9 @@ static void test_what_others_have_locked_is_looked_at_again(void **state)
 	(void)state;
 	play_begin(p);
 	play_add(p, 1, "?smtp/a");
-	PLAY(p, 29, "");
+	PLAY(p, 4, "");
 	PLAY(p, 1, "look:1");
-	PLAY(p, 30, "look:1"); /* no answer came */
+	PLAY(p, 5, "look:1"); /* no answer came */
 	play_add(p, 1, "smtp/a");
 	PLAY(p, 0, "start1@a");
 }
@@ -632,6 +674,8 @@ int main(void)
 		T(test_silent_agents_are_killed),
 		T(test_threads_share_agents_within_the_limits),
 		T(test_an_idle_agent_makes_room_for_another_channel),
+		T(test_a_busy_thread_leaves_agents_to_others),
+		T(test_a_busy_channel_leaves_agents_to_others),
 		T(test_more_agents_for_a_thread_that_goes_well),
 		T(test_site_is_spared_as_a_whole),
 		T(test_rates_are_kept),

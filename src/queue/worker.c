@@ -82,17 +82,24 @@ static struct queue_job *first_ready(const struct queue_thread *t)
 					    offsetof(struct queue_job, ready));
 }
 
+/* Has its thread had its turn, while others of the pool have no agent? */
+static bool is_turn_over(const struct queue_agent *a)
+{
+	return a->n_served >= QUEUE_TURN && !TAILQ_EMPTY(&a->pool->runnable);
+}
+
 /* Gives an agent what its thread has for it. */
 static void feed_agent(struct queue *q, struct queue_agent *a, int64_t now)
 {
 	struct queue_thread *t = a->thread;
 	struct queue_job *j;
 
-	while (t->until <= now && a->n_lines < lines_max(q, t) &&
-	       (j = first_ready(t)) != NULL &&
+	while (t->until <= now && !is_turn_over(a) &&
+	       a->n_lines < lines_max(q, t) && (j = first_ready(t)) != NULL &&
 	       queue_thread_may_feed(q, t, now)) {
 		queue_thread_fed(q, t, now);
 		push_line(a, j);
+		a->n_served++;
 		queue_job_set(q, j, QUEUE_JOB_FED, now);
 		queue_act(q, &(struct queue_action){
 				 .kind = QUEUE_FEED,
@@ -112,6 +119,7 @@ static void attach(struct queue *q, struct queue_agent *a,
 {
 	a->thread = t;
 	a->last_host = t->hh.hashv;
+	a->n_served = 0;
 	t->n_agents++;
 	TAILQ_INSERT_TAIL(&t->agents, a, link);
 	queue_site_agents(q, t->site, 1, now);
@@ -147,6 +155,20 @@ void queue_agent_stop(struct queue *q, struct queue_agent *a, int64_t now)
 					     .clause = a->pool->clause });
 }
 
+/* Has another pool work and not one agent, and there can be no more? */
+static bool is_wanted_elsewhere(const struct queue *q,
+				const struct queue_pool *mine)
+{
+	struct queue_pool *p;
+
+	if (q->n_agents < q->config.max_agents)
+		return false;
+	TAILQ_FOREACH (p, &q->pools, link)
+		if (p != mine && p->n_agents == 0 && !TAILQ_EMPTY(&p->runnable))
+			return true;
+	return false;
+}
+
 /* It has no lines: its thread has some, or it is idle. */
 static void go_on(struct queue *q, struct queue_agent *a, int64_t now)
 {
@@ -163,6 +185,10 @@ static void go_on(struct queue *q, struct queue_agent *a, int64_t now)
 	if (a->n_lines > 0)
 		return;
 	detach(q, a, now);
+	if (is_wanted_elsewhere(q, a->pool)) {
+		queue_agent_stop(q, a, now);
+		return;
+	}
 	a->state = QUEUE_AGENT_IDLE;
 	TAILQ_INSERT_TAIL(&a->pool->idle, a, link);
 	queue_timer_set(q, &a->timer, now + (int64_t)c->idlemax * QUEUE_SECOND);
@@ -471,6 +497,9 @@ static void start_agent(struct queue *q, struct queue_pool *p,
 	q->ring_agents[p->clause]++;
 	p->n_agents++;
 	p->channel->n_agents++;
+	/* Next time the others have the first choice. */
+	TAILQ_REMOVE(&q->pools, p, link);
+	TAILQ_INSERT_TAIL(&q->pools, p, link);
 	attach(q, a, t, now);
 	queue_timer_set(q, &a->timer, now + QUEUE_STARTING);
 	queue_act(q, &(struct queue_action){ .kind = QUEUE_START,
@@ -508,9 +537,17 @@ static bool pump_one(struct queue *q, struct queue_pool *p, int64_t now)
 
 void queue_pump(struct queue *q, int64_t now)
 {
-	struct queue_pool *p;
+	struct queue_pool *p, *next;
 
-	TAILQ_FOREACH (p, &q->pools, link)
+	/* Those that have nothing at all come first, for one each. */
+	for (p = TAILQ_FIRST(&q->pools); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->n_agents == 0)
+			(void)pump_one(q, p, now);
+	}
+	for (p = TAILQ_FIRST(&q->pools); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
 		while (pump_one(q, p, now))
 			continue;
+	}
 }

@@ -140,6 +140,7 @@ static void take_result(struct sched *s, struct sched_worker *w,
 			 SLICE_ARG(slice_head(r->line, 400)));
 		goto out;
 	}
+	s->counts.results[q.outcome]++;
 	if (is_ours || wants_hold(r))
 		write_file(s, str_slice(&name), r);
 	sched_event(s, "result", "message", str_cstr(&name), "status",

@@ -215,6 +215,7 @@ static int queue_draft(struct draft *d, struct err *err)
 	    create_write(&c, str_slice(&d->body), err) == 0 &&
 	    create_commit(&c, str_slice(&control), err) == 0)
 		r = 0;
+	d->s->counts.reports += r == 0;
 	if (r == 0)
 		sched_event(d->s, "report", "message", str_cstr(&c.name),
 			    "message_id", str_cstr(&d->message_id), NULL);

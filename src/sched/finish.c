@@ -122,6 +122,7 @@ void sched_expire(struct sched *s, const struct queue_action *a)
 			log_line(LOG_LEVEL_INFO, "%s: <%.*s> expired: %s",
 				 f.path, SLICE_ARG(rcpt->address.user),
 				 expiry_text(a->expiry));
+		s->counts.expired += is_done;
 		queue_settle(s->queue, a->name, a->offsets[i], is_done,
 			     sched_now(s));
 	}

@@ -177,14 +177,16 @@ static int64_t arrival(struct sched *s, const struct sched_file *f, int64_t now)
 	return at < now ? at : now;
 }
 
-/* No channel or host is longer; one that is would fill the log. */
-static bool is_reasonable(const struct sched_file *f)
+/* What is wrong with it as far as we are concerned; NULL: nothing. */
+static const char *objection(const struct sched_file *f)
 {
+	if (f->ctl.n_rcpts == 0)
+		return "no recipients";
 	for (size_t i = 0; i < f->ctl.n_rcpts; i++)
 		if (f->ctl.rcpts[i].address.channel.len > ADDRESS_MAX ||
 		    f->ctl.rcpts[i].address.host.len > ADDRESS_MAX)
-			return false;
-	return true;
+			return "a channel or host longer than any can be";
+	return NULL;
 }
 
 static void tell_queue(struct sched *s, struct sched_file *f)
@@ -199,12 +201,6 @@ static void tell_queue(struct sched *s, struct sched_file *f)
 				   .n_rcpts = f->ctl.n_rcpts,
 				   .has_unreported = has_unreported(f) };
 
-	if (!is_reasonable(f)) {
-		log_line(LOG_LEVEL_ERROR,
-			 "%s: a channel or host of over %d bytes: set aside",
-			 f->path, ADDRESS_MAX);
-		return;
-	}
 	for (size_t i = 0; i < f->ctl.n_rcpts; i++) {
 		const struct ctl_rcpt *r = &f->ctl.rcpts[i];
 
@@ -220,6 +216,32 @@ static void tell_queue(struct sched *s, struct sched_file *f)
 	queue_add(s->queue, &m, now);
 }
 
+/* Says so once; the file is looked at again and again. */
+static void set_aside(struct sched *s, struct slice name, const char *why)
+{
+	struct sched_aside *x;
+
+	HASH_FIND(hh, s->asides, name.p, name.len, x);
+	if (x != NULL)
+		return;
+	log_line(LOG_LEVEL_ERROR, "%s: set aside", why);
+	sched_event(s, "aside", "why", why, NULL);
+	x = mem_zero(1, sizeof(*x) + name.len);
+	memcpy(x->name, name.p, name.len);
+	HASH_ADD(hh, s->asides, name, name.len, x);
+}
+
+void sched_asides_free(struct sched *s)
+{
+	struct sched_aside *x = s->asides, *next;
+
+	HASH_CLEAR(hh, s->asides);
+	for (; x != NULL; x = next) {
+		next = x->hh.next;
+		free(x);
+	}
+}
+
 void sched_look(struct sched *s, struct slice name)
 {
 	struct sched_file f;
@@ -227,14 +249,20 @@ void sched_look(struct sched *s, struct slice name)
 
 	switch (sched_file_open(s, name, &f, &err)) {
 	case SCHED_OPENED:
-		tell_queue(s, &f);
+		if (objection(&f) == NULL)
+			tell_queue(s, &f);
+		else
+			set_aside(s, name,
+				  arena_printf(f.arena, "%s: %s", f.path,
+					       objection(&f))
+				      .p);
 		break;
 	case SCHED_GONE:
 		queue_forget(s->queue, name, sched_now(s));
 		break;
 	case SCHED_UNREADABLE:
 	case SCHED_USELESS:
-		log_line(LOG_LEVEL_ERROR, "%s: set aside", err.text);
+		set_aside(s, name, err.text);
 		break;
 	}
 	sched_file_close(&f);

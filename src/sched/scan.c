@@ -59,11 +59,12 @@ static void on_batch(evutil_socket_t fd, short what, void *context)
 			sched_look(s, str_slice(&copy));
 		str_done(&copy);
 	}
+	if (s->found_at > s->found.len / 2) {
+		str_shift(&s->found, s->found_at);
+		s->found_at = 0;
+	}
 	if (s->found_at < s->found.len) {
 		event_active(s->batch_event, EV_TIMEOUT, 0);
-	} else {
-		str_clear(&s->found);
-		s->found_at = 0;
 	}
 	sched_settle(s);
 }
@@ -216,11 +217,11 @@ int sched_scan_begin(struct sched *s, struct err *err)
 
 void sched_scan_end(struct sched *s)
 {
-	struct sched_watch *w, *next;
+	struct sched_watch *w = s->watches, *next;
 
-	for (w = s->watches; w != NULL; w = next) {
+	HASH_CLEAR(hh, s->watches);
+	for (; w != NULL; w = next) {
 		next = w->hh.next;
-		HASH_DELETE(hh, s->watches, w);
 		free(w);
 	}
 	if (s->notify_event != NULL)

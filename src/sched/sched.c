@@ -133,18 +133,16 @@ static void set_own_priority(const struct schedconf *conf)
 			 strerror(errno));
 }
 
-/* Reads the configuration again; a bad one leaves all as it is. */
-static void reload(struct sched *s)
+int sched_reload(struct sched *s, struct err *err)
 {
 	struct sched_config c;
 	struct queue_config config;
-	struct err err;
 
-	if (load(s, &c, &err) < 0) {
+	if (load(s, &c, err) < 0) {
 		log_line(LOG_LEVEL_ERROR,
 			 "%s: the configuration before stays in force",
-			 err.text);
-		return;
+			 err->text);
+		return -1;
 	}
 	/* The queue looks at the old clauses until it has the new ones. */
 	s->old_config = s->config;
@@ -157,6 +155,7 @@ static void reload(struct sched *s)
 		 s->o->config_file, c.conf.n_clauses);
 	sched_event(s, "reload", "file", s->o->config_file, NULL);
 	sched_scan_all(s);
+	return 0;
 }
 
 /* ---- the queue's wishes ------------------------------------------------- */
@@ -240,6 +239,7 @@ static void begin_end(struct sched *s)
 		return;
 	}
 	s->is_ending = true;
+	sched_tell_manager(s, "STOPPING=1");
 	log_line(LOG_LEVEL_INFO, "ending: agents finish what they are at");
 	queue_shut(s->queue, sched_now(s));
 	event_base_loopexit(s->base, &last);
@@ -248,14 +248,18 @@ static void begin_end(struct sched *s)
 static void on_signal(evutil_socket_t number, short what, void *context)
 {
 	struct sched *s = context;
+	struct err err;
 
 	(void)what;
-	if (number == SIGHUP || number == SIGUSR1)
-		reload(s);
-	else if (number == SIGCHLD)
+	if (number == SIGHUP || number == SIGUSR1) {
+		if (sched_reload(s, &err) < 0) {
+			/* It is in the log. */
+		}
+	} else if (number == SIGCHLD) {
 		sched_workers_reap(s);
-	else
+	} else {
 		begin_end(s);
+	}
 	sched_settle(s);
 }
 
@@ -356,7 +360,9 @@ static void end(struct sched *s)
 {
 	sched_workers_free(s);
 	queue_free(s->queue);
+	sched_control_end(s);
 	sched_scan_end(s);
+	sched_asides_free(s);
 	if (s->wake_event != NULL)
 		event_free(s->wake_event);
 	for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++)
@@ -395,6 +401,8 @@ static int begin(struct sched *s, struct err *err)
 	if (s->wake_event == NULL)
 		mem_exhausted();
 	catch_signals(s);
+	if (sched_control_begin(s, err) < 0)
+		return EX_OSFILE;
 	return sched_scan_begin(s, err) < 0 ? EX_OSERR : EX_OK;
 }
 
@@ -412,6 +420,7 @@ int sched_run(const struct sched_options *o, struct err *err)
 		log_line(LOG_LEVEL_INFO, "serving %s, %zu clauses",
 			 o->postoffice, s.config.conf.n_clauses);
 		sched_event(&s, "start", "postoffice", o->postoffice, NULL);
+		sched_tell_manager(&s, "READY=1");
 		sched_settle(&s);
 		event_base_dispatch(s.base);
 		sched_event(&s, "end", NULL);

@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "conf/zenv.h"
 
+/* Where commands are taken, below the postoffice; see sched/control.c. */
+#define SCHED_SOCKET ".scheduler.socket"
+
 struct sched_options {
 	const struct zenv *zenv;
 	const char *postoffice;	 /* absolute */
@@ -21,10 +24,11 @@ struct sched_options {
 	/* NAME=value words that agents get besides those of the protocol. */
 	const char *const *environment;
 	size_t n_environment;
-	unsigned hash_levels;	 /* of reports that are queued */
-	unsigned scan_seconds;	 /* between looks at the whole spool */
-	unsigned start_rate;	 /* agents started in a second */
-	const char *events_file; /* JSON lines are appended; NULL: none */
+	const char *manager_socket; /* NOTIFY_SOCKET of systemd; or NULL */
+	unsigned hash_levels;	    /* of reports that are queued */
+	unsigned scan_seconds;	    /* between looks at the whole spool */
+	unsigned start_rate;	    /* agents started in a second */
+	const char *events_file;    /* JSON lines are appended; NULL: none */
 };
 
 /*

@@ -39,6 +39,12 @@ struct sched_worker {
 	char *name; /* of the program, for the log; owned */
 };
 
+/* A control file that cannot be used, of which the log has been told. */
+struct sched_aside {
+	UT_hash_handle hh;
+	char name[];
+};
+
 /* A directory that inotify watches. */
 struct sched_watch {
 	UT_hash_handle hh;
@@ -53,6 +59,15 @@ struct sched_config {
 	struct queue_clause *clauses;
 };
 
+/* Since the start. */
+struct sched_counts {
+	uint64_t results[QUEUE_HELD + 1]; /* by enum queue_outcome */
+	uint64_t expired, reports, agents;
+};
+
+struct evconnlistener;
+struct sched_client;
+
 struct sched {
 	const struct sched_options *o;
 	struct event_base *base;
@@ -62,12 +77,18 @@ struct sched {
 	int postoffice_dir, transport_dir, lock_fd;
 	int notify_fd;
 	struct sched_watch *watches;
+	struct sched_aside *asides;
 	struct event *notify_event, *scan_event, *wake_event, *batch_event;
 	struct event *signals[5];
 	struct str
 	    found; /* names that are to be looked at, each ending in LF */
 	size_t found_at;
 	int64_t clock_offset, clock_gap; /* see sched_now() */
+	struct evconnlistener *listener;
+	struct str socket_path;
+	LIST_HEAD(, sched_client) clients;
+	unsigned n_clients;
+	struct sched_counts counts;
 	int events_fd;
 	bool is_ending;
 };
@@ -85,9 +106,23 @@ int64_t sched_now(struct sched *s);
 /* Carries out what the queue wants, until it wants nothing. */
 void sched_settle(struct sched *s);
 
+/* Reads the configuration again; a bad one leaves all as it is. */
+MUST_USE int sched_reload(struct sched *s, struct err *err);
+
+/* ---- control.c: others ask and command ---------------------------------- */
+
+/* Opens the socket; and takes it away. */
+MUST_USE int sched_control_begin(struct sched *s, struct err *err);
+void sched_control_end(struct sched *s);
+
+/* Tells the service manager, if there is one: "READY=1". */
+void sched_tell_manager(const struct sched *s, const char *state);
+
 /* ---- scan.c: which files are there -------------------------------------- */
 
+/* Begins to watch the spool and looks at all of it; and ends that. */
 MUST_USE int sched_scan_begin(struct sched *s, struct err *err);
+/* Nothing of it is left. */
 void sched_scan_end(struct sched *s);
 
 /* Looks at every control file once; those that are known are left alone. */
@@ -116,18 +151,27 @@ enum sched_opened {
 MUST_USE enum sched_opened sched_file_open(struct sched *s, struct slice name,
 					   struct sched_file *ret,
 					   struct err *err);
+/* Also of one that could not be opened. */
 void sched_file_close(struct sched_file *f);
+/* The recipient whose `r` is at offset; NULL: there is none. */
 const struct ctl_rcpt *sched_file_rcpt(const struct sched_file *f,
 				       uint64_t offset);
 
 /* Reads the file of this name and tells the queue of it. */
 void sched_look(struct sched *s, struct slice name);
 
+/* Forgets of which files the log has been told. */
+void sched_asides_free(struct sched *s);
+
 /* ---- worker.c: processes ------------------------------------------------ */
 
+/* Starts it, or tells the queue that it is gone. */
 void sched_worker_start(struct sched *s, const struct queue_action *a);
+/* Gives it a job line, as soon as it takes it. */
 void sched_worker_feed(struct sched *s, const struct queue_action *a);
+/* Asks it to finish: an empty line, and no more input. */
 void sched_worker_stop(struct sched *s, uint32_t id);
+/* TERM to its process group; the second time KILL. */
 void sched_worker_kill(struct sched *s, uint32_t id);
 
 /* Takes the exit status of whoever has ended. */
@@ -143,9 +187,13 @@ void sched_answer(struct sched *s, struct sched_worker *w, struct slice line);
 
 /* ---- finish.c: how messages end ----------------------------------------- */
 
+/* Recipients fail: `d` line, mark, sync; each is settled. */
 void sched_expire(struct sched *s, const struct queue_action *a);
+/* Their senders are told that they are late. */
 void sched_delay(struct sched *s, const struct queue_action *a);
+/* What has failed so far is told. */
 void sched_report(struct sched *s, struct slice name);
+/* All is told, and the files go; or it is done later. */
 void sched_finish(struct sched *s, struct slice name);
 
 /* Adds a `d` line and syncs it. */
@@ -187,6 +235,7 @@ void sched_event_record(struct sched *s, struct slice json);
 
 /* Opens the logs that were asked for, and closes them. */
 MUST_USE int sched_event_begin(struct sched *s, struct err *err);
+/* Closes what was opened. */
 void sched_event_end(struct sched *s);
 
 #endif

@@ -94,9 +94,10 @@ static void on_output(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (read_some(w) == NOTHING_MORE)
+	if (read_some(w) == NOTHING_MORE) {
 		close_output(w);
-	sched_workers_reap(s); /* w may be gone behind this */
+		sched_workers_reap(s); /* w may be gone behind this */
+	}
 	sched_settle(s);
 }
 
@@ -310,6 +311,7 @@ void sched_worker_start(struct sched *s, const struct queue_action *a)
 	if (w->out_event == NULL || w->in_event == NULL)
 		mem_exhausted();
 	event_add(w->out_event, NULL);
+	s->counts.agents++;
 	HASH_ADD(hh, s->workers, id, sizeof(w->id), w);
 out:
 	arena_free(arena);
@@ -372,13 +374,14 @@ void sched_workers_reap(struct sched *s)
 
 void sched_workers_free(struct sched *s)
 {
-	while (s->workers != NULL) {
-		struct sched_worker *w = s->workers;
+	struct sched_worker *w = s->workers, *next;
 
+	HASH_CLEAR(hh, s->workers);
+	for (; w != NULL; w = next) {
+		next = w->hh.next;
 		kill(-w->child.pid, SIGKILL);
 		while (waitpid(w->child.pid, NULL, 0) < 0 && errno == EINTR)
 			continue;
-		HASH_DELETE(hh, s->workers, w);
 		free_worker(w);
 	}
 }

@@ -58,9 +58,10 @@ static enum tls_next next_of(const struct smtpta_options *o,
 	/* No name, of which others could say something. */
 	if (r->way == NULL || r->is_address)
 		return TLS_NEXT_LITERAL;
-	if (o->forced.len > 0)
-		return TLS_NEXT_FORCED;
-	return r->way->decision.is_implicit ? TLS_NEXT_DOMAIN : TLS_NEXT_MX;
+	/* The postmaster vouches for what he named, not for its exchangers. */
+	if (!r->way->decision.is_implicit)
+		return TLS_NEXT_MX;
+	return o->forced.len > 0 ? TLS_NEXT_FORCED : TLS_NEXT_DOMAIN;
 }
 
 struct security *security_new(const struct security_scene *scene,
@@ -69,7 +70,6 @@ struct security *security_new(const struct security_scene *scene,
 			      enum tls_request request, struct arena *a)
 {
 	struct security *s = ARENA_NEW(a, struct security);
-	bool is_domain;
 
 	s->scene = scene;
 	s->route = route;
@@ -84,9 +84,9 @@ struct security *security_new(const struct security_scene *scene,
 	s->terms = tlsconf_find(scene->conf, s->domain);
 	/* What begins with TLS never goes on without. */
 	s->terms.rule.is_demanded |= scene->conf->is_wrapper;
-	is_domain = s->next == TLS_NEXT_MX || s->next == TLS_NEXT_DOMAIN;
+	/* RFC 8461 3.4: of a forced host it is the host's own policy. */
 	s->has_sts =
-	    is_domain && scene->sts != NULL &&
+	    s->next != TLS_NEXT_LITERAL && scene->sts != NULL &&
 	    (tls_wants(s->terms.rule.level, request) & TLS_WANTS_STS) != 0;
 	if (s->has_sts)
 		s->sts = stsfind(scene->sts, s->domain, s->deadline, a);

@@ -325,14 +325,71 @@ static void test_forced_host_is_held_to_its_records(void **state)
 	x.options.forced = SLICE("mx.example.org");
 	secure_judge(&x, "example.org", TLS_ASKS_NOTHING);
 	assert_string_equal(secure_decided(&x, 0), "dane dane");
-	assert_string_equal(str_cstr(&x.asked), ASKED_TLSA);
+	assert_string_equal(str_cstr(&x.asked),
+			    "_mta-sts.mx.example.org TXT," ASKED_TLSA);
 	secure_end(&x);
+}
+
+static const struct {
+	const char *mx;
+	enum tls_level level;
+	enum tls_request request;
+	const char *decided;
+} relays[] = {
+	{ "secure", TLS_LEVEL_AUTO, TLS_ASKS_NOTHING, "dane dane" },
+	{ "secure", TLS_LEVEL_DANE_ONLY, TLS_ASKS_NOTHING, "dane dane-only" },
+	{ "secure", TLS_LEVEL_AUTO, TLS_ASKS_REQUIRED, "dane requiretls-dane" },
+	{ "insecure", TLS_LEVEL_AUTO, TLS_ASKS_NOTHING,
+	  "dane dane-mx-insecure" },
+	{ "insecure", TLS_LEVEL_DANE_ONLY, TLS_ASKS_NOTHING,
+	  "impossible dane-only-missing" },
+	{ "insecure", TLS_LEVEL_AUTO, TLS_ASKS_REQUIRED,
+	  "impossible requiretls-unknown-host" },
+};
+
+/* He vouches for the name that he wrote, not for whom its MX names. */
+static void test_exchanger_of_a_forced_name_is_not_vouched_for(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(relays); i++) {
+		struct str answers = STR_INIT;
+		struct secure x;
+
+		str_addf(&answers,
+			 "example.org MX ok %s network 5 - 10:mx.example.org\n",
+			 relays[i].mx);
+		str_adds(&answers,
+			 SECURE_A("secure") SECURE_TLSA(SECURE_USABLE));
+		secure_begin(&x, str_cstr(&answers));
+		x.options.forced = SLICE("example.org");
+		x.conf.terms.rule.level = relays[i].level;
+		secure_judge(&x, "elsewhere.example", relays[i].request);
+		if (strcmp(secure_decided(&x, 0), relays[i].decided) != 0)
+			fail_msg("row %zu: %s", i, secure_decided(&x, 0));
+		secure_end(&x);
+		str_done(&answers);
+	}
 }
 
 /* ---- MTA-STS ------------------------------------------------------------- */
 
 #define POLICY(mode, mx) \
 	"version: STSv1\nmode: " mode "\nmx: " mx "\nmax_age: 86400\n"
+
+/* RFC 8461 3.4: that of the host which mail is sent by, whoever it is for. */
+static void test_forced_name_has_a_policy_of_its_own(void **state)
+{
+	struct secure x;
+
+	(void)state;
+	secure_begin(&x, SECURE_MX("insecure") SECURE_A("insecure"));
+	secure_sts(&x, "example.org", POLICY("enforce", "mx.example.org"));
+	secure_sts(&x, "elsewhere.example", POLICY("enforce", "no.example"));
+	x.options.forced = SLICE("example.org");
+	secure_judge(&x, "elsewhere.example", TLS_ASKS_NOTHING);
+	assert_string_equal(secure_decided(&x, 0), "name sts");
+	secure_end(&x);
+}
 
 static const struct {
 	const char *policy, *decided;
@@ -669,6 +726,9 @@ int main(void)
 		cmocka_unit_test(test_what_is_judged_is_left_alone),
 		cmocka_unit_test(test_nobody_is_asked_about_addresses),
 		cmocka_unit_test(test_forced_host_is_held_to_its_records),
+		cmocka_unit_test(
+		    test_exchanger_of_a_forced_name_is_not_vouched_for),
+		cmocka_unit_test(test_forced_name_has_a_policy_of_its_own),
 		cmocka_unit_test(test_policy_of_the_domain),
 		cmocka_unit_test(test_no_finder_is_no_policy),
 		cmocka_unit_test(test_rule_of_the_destination),

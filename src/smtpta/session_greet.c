@@ -172,6 +172,7 @@ static int64_t tell_time(void *context)
 struct manner {
 	bool no_esmtp; /* HELO */
 	bool in_clear; /* though TLS would be welcome */
+	bool is_fresh; /* no session of TLS is left to be offered */
 };
 
 static struct smtp_config engine_config(struct session *s, struct manner how)
@@ -302,13 +303,36 @@ static bool deserves_helo(const struct session *s, const struct session_try *t)
 	       session_is_clear_allowed(s) && session_auth(s) == NULL;
 }
 
+/* Was it perhaps the session that was offered, and not the server? */
+static bool choked_on_session(const struct session *s,
+			      const struct session_try *t)
+{
+	return t->is_tls_trouble && s->tls.was_offered &&
+	       s->tls.protocol == NULL && s->tls.fault != TLS_FAULT_TIMEOUT;
+}
+
+/*
+ * A handshake of TLS 1.3 may be over for us while the server refuses it, for
+ * want of a certificate of ours perhaps; and there are servers that cannot go
+ * on behind theirs. To whom clear text would do, that is no TLS.
+ */
+static bool is_lost_in_tls(const struct session *s, const struct session_try *t)
+{
+	return s->is_over_tls && t->phase == SMTP_PHASE_HELLO && t->code == 0;
+}
+
 /* Is there a manner left that may do better? */
 static bool change_manner(struct session *s, const struct session_try *t,
 			  struct manner *how)
 {
 	if (agent_is_interrupted())
 		return false;
-	if (t->is_tls_trouble && !how->in_clear &&
+	if (!how->is_fresh && choked_on_session(s, t)) {
+		session_remark(s, "(once more, with a full handshake)");
+		how->is_fresh = true;
+		return true;
+	}
+	if ((t->is_tls_trouble || is_lost_in_tls(s, t)) && !how->in_clear &&
 	    session_is_clear_allowed(s)) {
 		session_remark(s, "(once more, in the clear)");
 		how->in_clear = true;

@@ -232,15 +232,34 @@ static void judge_line(struct search *search)
 	search->n = kept;
 }
 
+/*
+ * Are all hosts of the destination on the route? One whose addresses nobody
+ * tells now, or that was one too many, might do what all others will not.
+ */
+static bool is_whole(const struct route *r)
+{
+	const struct mx_decision *d;
+
+	if (r->way == NULL)
+		return true;
+	d = &r->way->decision;
+	for (size_t i = 0; i < d->n_hosts; i++)
+		if (d->hosts[i].fate == MX_IS_UNKNOWN ||
+		    d->hosts[i].fate == MX_IS_TOO_MUCH)
+			return false;
+	return true;
+}
+
 static bool try_route(struct session *s)
 {
 	const struct route *route = &s->route;
+	bool is_all = s->terms->avoid.n == 0 && is_whole(route);
 	struct search search = {
 		.s = s,
 		.time_left =
 		    CONNECT_TIMES * 1000 * (int64_t)s->options->timeouts.conn,
-		.all_refuse_for_good = s->terms->avoid.n == 0,
-		.all_lack_requiretls = s->terms->avoid.n == 0,
+		.all_refuse_for_good = is_all,
+		.all_lack_requiretls = is_all,
 		.addrs = arena_array(s->arena, route->n, sizeof(*search.addrs)),
 		.places =
 		    arena_array(s->arena, route->n, sizeof(*search.places)),

@@ -252,6 +252,40 @@ static void test_only_all_addresses_together_refuse_for_good(void **state)
 		  FATE_DEFERRED_ALL, "4.3.2", "->> 521 never");
 }
 
+/* An exchanger whose addresses nobody tells now may take what others refuse. */
+static void test_exchanger_that_is_not_known_may_still_take_it(void **state)
+{
+	static const struct {
+		const char *answer;
+		enum fate fate;
+		const char *status;
+	} rows[] = {
+		{ "servfail insecure network 5 -", FATE_DEFERRED_ALL, "4.3.2" },
+		{ "bogus bogus network 5 -", FATE_DEFERRED_ALL, "4.3.2" },
+		{ "nxdomain insecure network 5 -", FATE_FAILED, "5.3.2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str text = STR_INIT;
+		struct talk t;
+
+		str_addf(&text,
+			 "mx.example MX ok insecure network 5 - 10:a.example "
+			 "20:b.example\n"
+			 "a.example A ok insecure network 5 - 127.0.0.1\n"
+			 "a.example AAAA nodata insecure network 5 -\n"
+			 "b.example A %s\n"
+			 "b.example AAAA %s\n",
+			 rows[i].answer, rows[i].answer);
+		talk_begin(&t, "A\nS:521 never\nW\n");
+		talk_by_source(&t, answers_of(str_cstr(&text)));
+		check_failed(&t, rows[i].fate, rows[i].status, "->> 521 never");
+		talk_end(&t, "--\n");
+		str_done(&text);
+	}
+}
+
 static void test_connection_that_ends_before_the_greeting(void **state)
 {
 	struct talk t;
@@ -367,6 +401,8 @@ int main(void)
 		    test_next_address_is_tried_when_one_will_not_do),
 		cmocka_unit_test(
 		    test_only_all_addresses_together_refuse_for_good),
+		cmocka_unit_test(
+		    test_exchanger_that_is_not_known_may_still_take_it),
 		cmocka_unit_test(test_connection_that_ends_before_the_greeting),
 		cmocka_unit_test(test_reset_is_told_with_its_cause),
 		cmocka_unit_test(

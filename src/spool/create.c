@@ -8,6 +8,17 @@
  *
  * A failure takes the steps back in the opposite order, so that a control
  * file without its message file is never seen.
+ *
+ * In a group the names are
+ *
+ *	queue/.new-PID-N		written
+ *	transport/.ready-NAME.M.C	written; M and C bytes are in both
+ *	queue/X/INODE			renamed to
+ *	syncfs, once for all
+ *	transport/X/INODE		renamed to: accepted
+ *
+ * File systems write a file's bytes before its size (ext4's data=ordered, XFS,
+ * Btrfs), so that files of the lengths in the name are whole.
  */
 #include "spool/create.h"
 
@@ -29,16 +40,21 @@ enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
 /* ---- names -------------------------------------------------------------- */
 
-/* Creates a file of a name nobody has, adds that to *name; fd or -1. */
-static int open_temporary(int dir, struct str *name)
+static const int new_flags =
+    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+
+/*
+ * Creates a file of a name nobody has, from the serial number on; adds that
+ * to *name. fd or -1.
+ */
+static int open_temporary(int dir, unsigned serial, struct str *name)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = -1;
 
 	for (unsigned n = 0; fd < 0 && n < TRIES_MAX; n++) {
 		str_clear(name);
-		str_addf(name, ".new-%d-%u", (int)getpid(), n);
-		fd = openat(dir, str_cstr(name), flags, FILE_MODE);
+		str_addf(name, CREATE_NEW "%d-%u", (int)getpid(), serial + n);
+		fd = openat(dir, str_cstr(name), new_flags, FILE_MODE);
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -143,11 +159,11 @@ static int rename_new(int from_dir, const char *from, int to_dir,
 }
 
 /*
- * Moves root's file `temporary` to `name` and makes that durable.
- * *ret_linked is set once the file is visible, also on failure.
+ * Moves root's file `temporary` to `name` and, with do_sync, makes that
+ * durable. *ret_linked is set once the file is visible, also on failure.
  */
 static int publish(int root, const char *temporary, struct slice name,
-		   bool *ret_linked)
+		   bool do_sync, bool *ret_linked)
 {
 	size_t slash = slice_find_last(name, '/');
 	const char *base = name.p + (slash < name.len ? slash + 1 : 0);
@@ -157,7 +173,7 @@ static int publish(int root, const char *temporary, struct slice name,
 		return -1;
 	if (rename_new(root, temporary, dir, base) == 0) {
 		*ret_linked = true;
-		r = fsync(dir);
+		r = do_sync ? fsync(dir) : 0;
 	}
 	fd_close(dir);
 	return r;
@@ -165,37 +181,34 @@ static int publish(int root, const char *temporary, struct slice name,
 
 /* ---- the message file --------------------------------------------------- */
 
-static int open_dirs(const char *postoffice, struct create *c, struct err *err)
+static int open_dirs(const char *postoffice, int *queue_dir, int *transport_dir,
+		     struct err *err)
 {
 	int root = open(postoffice, DIR_FLAGS), r = 0;
 
 	if (root < 0)
 		return FAIL_CODE(err, errno, "%s: %s", postoffice,
 				 strerror(errno));
-	c->queue_dir = openat(root, "queue", DIR_FLAGS);
-	if (c->queue_dir < 0)
+	*queue_dir = openat(root, "queue", DIR_FLAGS);
+	if (*queue_dir < 0)
 		r = FAIL_CODE(err, errno, "%s/queue: %s", postoffice,
 			      strerror(errno));
 	else
-		c->transport_dir = openat(root, "transport", DIR_FLAGS);
-	if (r == 0 && c->transport_dir < 0)
+		*transport_dir = openat(root, "transport", DIR_FLAGS);
+	if (r == 0 && *transport_dir < 0)
 		r = FAIL_CODE(err, errno, "%s/transport: %s", postoffice,
 			      strerror(errno));
 	fd_close(root);
 	return r;
 }
 
-static int open_message(const char *postoffice, struct create *c,
-			struct err *err)
+static int open_message(struct create *c, unsigned serial, struct err *err)
 {
 	struct stat st;
 
-	c->fd = open_temporary(c->queue_dir, &c->temporary);
-	if (c->fd < 0)
-		return FAIL_CODE(err, errno, "%s/queue/%s: %s", postoffice,
-				 str_cstr(&c->temporary), strerror(errno));
-	if (fstat(c->fd, &st) < 0)
-		return FAIL_CODE(err, errno, "%s/queue/%s: %s", postoffice,
+	c->fd = open_temporary(c->queue_dir, serial, &c->temporary);
+	if (c->fd < 0 || fstat(c->fd, &st) < 0)
+		return FAIL_CODE(err, errno, "queue/%s: %s",
 				 str_cstr(&c->temporary), strerror(errno));
 	c->inode = st.st_ino;
 	return choose_name(c, err);
@@ -207,13 +220,18 @@ static void abandon(struct create *c)
 	const struct str *name =
 	    c->is_message_linked ? &c->name : &c->temporary;
 
-	if (c->fd >= 0 && !c->is_done)
+	if (c->ready.len > 0 && !c->is_done)
+		(void)unlinkat(c->transport_dir, str_cstr(&c->ready), 0);
+	if ((c->fd >= 0 || c->is_message_linked) && !c->is_done)
 		(void)unlinkat(c->queue_dir, str_cstr(name), 0);
 	fd_close(c->fd);
-	fd_close(c->queue_dir);
-	fd_close(c->transport_dir);
+	if (!c->borrows_dirs) {
+		fd_close(c->queue_dir);
+		fd_close(c->transport_dir);
+	}
 	str_done(&c->temporary);
 	str_done(&c->name);
+	str_done(&c->ready);
 	*c = (struct create){ 0 };
 }
 
@@ -234,8 +252,27 @@ int create_begin(const char *postoffice, unsigned hash_levels,
 	};
 
 	assert(hash_levels <= 2);
-	if (open_dirs(postoffice, &c, err) < 0 ||
-	    open_message(postoffice, &c, err) < 0) {
+	if (open_dirs(postoffice, &c.queue_dir, &c.transport_dir, err) < 0 ||
+	    open_message(&c, 0, err) < 0) {
+		abandon(&c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+int create_begin_in(struct create_office *o, struct create *ret,
+		    struct err *err)
+{
+	struct create c = {
+		.queue_dir = o->queue_dir,
+		.transport_dir = o->transport_dir,
+		.fd = -1,
+		.borrows_dirs = true,
+		.hash_levels = o->hash_levels,
+	};
+
+	if (open_message(&c, o->serial++, err) < 0) {
 		abandon(&c);
 		return -1;
 	}
@@ -280,7 +317,7 @@ static int commit_message(struct create *c, struct err *err)
 {
 	if (fsync(c->fd) < 0 ||
 	    publish(c->queue_dir, str_cstr(&c->temporary), str_slice(&c->name),
-		    &c->is_message_linked) < 0)
+		    true, &c->is_message_linked) < 0)
 		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
 				 strerror(errno));
 	return 0;
@@ -305,11 +342,11 @@ static int commit_control(struct create *c, struct slice control,
 	struct str temporary = STR_INIT;
 	bool is_linked = false;
 	int r = 0;
-	int fd = open_temporary(c->transport_dir, &temporary);
+	int fd = open_temporary(c->transport_dir, 0, &temporary);
 
 	if (fd >= 0 && fd_write_all(fd, control) == 0 && fsync(fd) == 0 &&
 	    publish(c->transport_dir, str_cstr(&temporary), str_slice(&c->name),
-		    &is_linked) == 0) {
+		    true, &is_linked) == 0) {
 		c->is_done = true;
 		goto out;
 	}
@@ -329,4 +366,107 @@ int create_commit(struct create *c, struct slice control, struct err *err)
 	if (check_control(c, control, err) < 0 || commit_message(c, err) < 0)
 		return -1;
 	return commit_control(c, control, err);
+}
+
+/* ---- groups ------------------------------------------------------------- */
+
+int create_office_open(const char *postoffice, unsigned hash_levels,
+		       struct create_office *ret, struct err *err)
+{
+	struct create_office o = {
+		.queue_dir = -1,
+		.transport_dir = -1,
+		.hash_levels = hash_levels,
+	};
+	struct stat queue, transport;
+
+	assert(hash_levels <= 2);
+	if (open_dirs(postoffice, &o.queue_dir, &o.transport_dir, err) < 0)
+		goto fail;
+	if (fstat(o.queue_dir, &queue) < 0 ||
+	    fstat(o.transport_dir, &transport) < 0) {
+		err_set(err, errno, "%s: %s", postoffice, strerror(errno));
+		goto fail;
+	}
+	o.is_one_disk = queue.st_dev == transport.st_dev;
+	*ret = o;
+	return 0;
+fail:
+	create_office_close(&o);
+	return -1;
+}
+
+void create_office_close(struct create_office *o)
+{
+	fd_close(o->queue_dir);
+	fd_close(o->transport_dir);
+	*o = (struct create_office){ .queue_dir = -1, .transport_dir = -1 };
+}
+
+/* Writes the control file under its name for the time of waiting. */
+static int write_ready(struct create *c, struct slice control,
+		       uint64_t message_size)
+{
+	int fd, r = -1;
+
+	str_addf(&c->ready, "%s%.*s.%ju.%zu", CREATE_READY,
+		 SLICE_ARG(create_base(c)), (uintmax_t)message_size,
+		 control.len);
+	fd =
+	    openat(c->transport_dir, str_cstr(&c->ready), new_flags, FILE_MODE);
+	if (fd < 0)
+		str_clear(&c->ready); /* nothing of ours to remove */
+	else
+		r = fd_write_all(fd, control);
+	fd_close(fd);
+	return r;
+}
+
+int create_stage(struct create *c, struct slice control, struct err *err)
+{
+	struct stat st;
+
+	assert(c->borrows_dirs && !c->is_message_linked && c->ready.len == 0);
+	if (check_control(c, control, err) < 0)
+		return -1;
+	if (fstat(c->fd, &st) < 0 ||
+	    write_ready(c, control, (uint64_t)st.st_size) < 0)
+		return FAIL_CODE(err, errno, "transport/.ready-%.*s: %s",
+				 SLICE_ARG(create_base(c)), strerror(errno));
+	if (publish(c->queue_dir, str_cstr(&c->temporary), str_slice(&c->name),
+		    false, &c->is_message_linked) < 0)
+		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
+				 strerror(errno));
+	fd_close(c->fd);
+	c->fd = -1;
+	return 0;
+}
+
+/* One wait for all that was written. */
+static int sync_office(const struct create_office *o, struct err *err)
+{
+	if (syncfs(o->queue_dir) < 0 ||
+	    (!o->is_one_disk && syncfs(o->transport_dir) < 0))
+		return FAIL_CODE(err, errno, "syncing the spool: %s",
+				 strerror(errno));
+	return 0;
+}
+
+int create_settle(struct create_office *o, struct create **staged, size_t n,
+		  bool is_final, struct err *err)
+{
+	if (sync_office(o, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct create *c = staged[i];
+
+		if (publish(c->transport_dir, str_cstr(&c->ready),
+			    str_slice(&c->name), false, &c->is_done) < 0)
+			err_set(err, errno, "transport/%s: %s",
+				str_cstr(&c->name), strerror(errno));
+	}
+	if (!is_final || sync_office(o, err) == 0)
+		return 0;
+	/* Seen already, so it stays; the caller may send it again. */
+	return -1;
 }

@@ -10,6 +10,12 @@
  * Both files have mode 0600, missing hash directories are made with 0700:
  * mail is its owner's secret. The message file's mtime, which is the arrival
  * time, is that of its last byte written.
+ *
+ * Many messages can share one wait for the disk (group commit): each is
+ * staged, all are settled by one syncfs(2). A staged control file has a name
+ * that begins with ".ready-" and tells how long both files are; should the
+ * system go down before its last rename is on disk, spool/recover.h ends the
+ * work.
  */
 #ifndef SPOOL_CREATE_H
 #define SPOOL_CREATE_H
@@ -19,6 +25,18 @@
 
 #include <sys/types.h>
 
+/* What the names of temporary and of staged files begin with. */
+#define CREATE_NEW   ".new-"
+#define CREATE_READY ".ready-"
+
+/* The spool's directories, opened once for many messages. */
+struct create_office {
+	int queue_dir, transport_dir;
+	bool is_one_disk; /* both lie on the same file system */
+	unsigned hash_levels;
+	unsigned serial; /* of temporary names */
+};
+
 /* A message file being written; closed when all zero. */
 struct create {
 	int queue_dir, transport_dir; /* directories; -1 when not open */
@@ -26,7 +44,8 @@ struct create {
 	struct str temporary;	      /* its name below queue_dir */
 	struct str name;	      /* hash prefix and base */
 	uint64_t inode;
-	bool is_message_linked, is_done;
+	struct str ready; /* the staged control file's name */
+	bool is_message_linked, is_done, borrows_dirs;
 	unsigned hash_levels;
 };
 
@@ -38,6 +57,20 @@ struct create {
  */
 MUST_USE int create_begin(const char *postoffice, unsigned hash_levels,
 			  struct create *ret, struct err *err);
+
+/*
+ * Opens the directories; to be done before the first byte of a group is
+ * written, since trouble of the disk is only told to who was there before.
+ */
+MUST_USE int create_office_open(const char *postoffice, unsigned hash_levels,
+				struct create_office *ret, struct err *err);
+
+/* Closes them; twice does nothing. */
+void create_office_close(struct create_office *o);
+
+/* The same as create_begin() in an office, which must outlive *ret. */
+MUST_USE int create_begin_in(struct create_office *o, struct create *ret,
+			     struct err *err);
 
 /* Appends bytes to the message file. */
 MUST_USE int create_write(struct create *c, struct slice bytes,
@@ -53,6 +86,24 @@ MUST_USE int create_write(struct create *c, struct slice bytes,
  */
 MUST_USE int create_commit(struct create *c, struct slice control,
 			   struct err *err);
+
+/*
+ * For a message of create_begin_in(), instead of create_commit(): writes the
+ * control file and closes the message file, and waits for nothing. It is not
+ * accepted yet, and no scheduler sees it.
+ */
+MUST_USE int create_stage(struct create *c, struct slice control,
+			  struct err *err);
+
+/*
+ * Makes n staged messages durable with one wait, then visible; those whose
+ * is_done is set afterwards are accepted. Returns -1, and none is, if the
+ * disk failed; err then, or if a single one could not be made visible, says
+ * why. is_final: waits again for the new names, for a caller after whom
+ * nobody calls spool_recover(). The caller must call create_end() for each.
+ */
+MUST_USE int create_settle(struct create_office *o, struct create **staged,
+			   size_t n, bool is_final, struct err *err);
 
 /* The file name without hash directories, for the `i` line. Borrowed. */
 struct slice create_base(const struct create *c);

@@ -9,7 +9,10 @@
 #include "spool/ctl.h"
 #include "subm/address.h"
 #include "subm/head.h"
+#include "subm/where.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 enum { IDENTITY_MAX = 998 }; /* a line's length, RFC 5322 2.1.1 */
@@ -18,15 +21,16 @@ enum { IDENTITY_MAX = 998 }; /* a line's length, RFC 5322 2.1.1 */
 static int qualify(const struct subm_request *r, struct slice login,
 		   struct arena *a, struct slice *ret, struct err *err)
 {
-	if (!helo_name_valid(r->host_name)) {
+	struct slice name = r->mail_name.len > 0 ? r->mail_name : r->host_name;
+
+	if (!helo_name_valid(name)) {
 		err_set(err, 0,
 			"the sender needs a domain, and this host's name '%.*s'"
 			" is none; use -f USER@DOMAIN",
-			SLICE_ARG(r->host_name));
+			SLICE_ARG(name));
 		return EX_CONFIG;
 	}
-	*ret = arena_printf(a, "%.*s@%.*s", SLICE_ARG(login),
-			    SLICE_ARG(r->host_name));
+	*ret = arena_printf(a, "%.*s@%.*s", SLICE_ARG(login), SLICE_ARG(name));
 	return EX_OK;
 }
 
@@ -57,58 +61,113 @@ static int make_sender(const struct subm_request *r, struct arena *a,
 	return EX_OK;
 }
 
-static struct slice lower(struct slice s, struct arena *a)
-{
-	char *p = arena_alloc(a, s.len + 1);
+/* ---- recipients --------------------------------------------------------- */
 
-	for (size_t i = 0; i < s.len; i++)
-		p[i] = ascii_lower(s.p[i]);
-	return slice_make(p, s.len);
+static int compare_slices(struct slice a, struct slice b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	if (order != 0)
+		return order;
+	return (a.len > b.len) - (a.len < b.len);
 }
 
-static int make_rcpt(const struct subm_request *r, struct slice word,
-		     struct arena *a, struct subm_rcpt *ret, struct err *err)
+/* Two rows of a table of pointers; the earlier recipient is first. */
+static int compare_rcpts(const void *left, const void *right)
 {
-	struct subm_address address;
+	const struct subm_rcpt *a = *(const struct subm_rcpt *const *)left;
+	const struct subm_rcpt *b = *(const struct subm_rcpt *const *)right;
+	int order = compare_slices(a->address, b->address);
 
-	if (subm_address_parse(word, "recipient", false, &address, err) < 0)
-		return EX_DATAERR;
-	if (!r->has_host && !address.has_domain) {
+	if (order == 0)
+		order = compare_slices(a->host, b->host);
+	if (order == 0)
+		order = compare_slices(a->channel, b->channel);
+	return order != 0 ? order : (a > b) - (a < b);
+}
+
+static bool is_same_rcpt(const struct subm_rcpt *a, const struct subm_rcpt *b)
+{
+	return slice_eq(a->address, b->address) && slice_eq(a->host, b->host) &&
+	       slice_eq(a->channel, b->channel);
+}
+
+/* Leaves the first of recipients that are the same; the order stays. */
+static void drop_doubles(struct subm_envelope *e, struct arena *a)
+{
+	struct subm_rcpt **rows = arena_array(a, e->n_rcpts, sizeof(*rows));
+	bool *is_double = arena_array(a, e->n_rcpts, sizeof(*is_double));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		rows[i] = &e->rcpts[i];
+	qsort(rows, e->n_rcpts, sizeof(*rows), compare_rcpts);
+	for (size_t i = 1; i < e->n_rcpts; i++)
+		is_double[rows[i] - e->rcpts] =
+		    is_same_rcpt(rows[i], rows[i - 1]);
+	for (size_t i = 0; i < e->n_rcpts; i++)
+		if (!is_double[i])
+			e->rcpts[kept++] = e->rcpts[i];
+	e->n_rcpts = kept;
+}
+
+static int check_request(const struct subm_request *r, struct err *err)
+{
+	bool chooses = r->channel.p != NULL || r->has_host;
+
+	if (r->may_not_choose && (chooses || r->is_raw)) {
 		err_set(err, 0,
-			"recipient '%.*s' has no domain; name the host"
-			" with -h",
-			SLICE_ARG(address.text));
+			"permission denied: only root and the users that"
+			" TRUSTEDUSER in zmailer.conf names may choose %s",
+			chooses ? "channel and host" : "a raw header");
+		return EX_NOPERM;
+	}
+	if (r->n_rcpts == 0) {
+		err_set(err, 0, "no recipient is given");
 		return EX_USAGE;
 	}
-	ret->address = address.text;
-	ret->host = lower(r->has_host ? r->host : address.domain, a);
+	if ((r->channel.p != NULL && subm_channel_check(r->channel, err) < 0) ||
+	    (r->has_host && subm_host_check(r->host, err) < 0))
+		return EX_DATAERR;
+	if (r->envid.len > 0 && !envid_valid(r->envid)) {
+		err_set(err, 0,
+			"envelope id '%.*s': not xtext of at most 100"
+			" bytes",
+			SLICE_ARG(slice_head(r->envid, 100)));
+		return EX_DATAERR;
+	}
 	return EX_OK;
 }
 
 int subm_envelope_make(const struct subm_request *r, struct arena *a,
 		       struct subm_envelope *ret, struct err *err)
 {
-	struct subm_envelope e = { .channel = r->channel, .uid = r->uid };
-	int code;
+	struct subm_envelope e = {
+		.channel = r->channel.p != NULL ? r->channel : SLICE("smtp"),
+		.uid = r->uid,
+		.request = r,
+	};
+	int code = check_request(r, err);
 
-	if (r->n_rcpts == 0) {
-		err_set(err, 0, "no recipient is given");
-		return EX_USAGE;
-	}
-	if (subm_channel_check(r->channel, err) < 0 ||
-	    (r->has_host && subm_host_check(r->host, err) < 0))
-		return EX_DATAERR;
-	code = make_sender(r, a, &e.sender, err);
+	if (code == EX_OK)
+		code = make_sender(r, a, &e.sender, err);
+	if (code != EX_OK)
+		return code;
 	e.rcpts = arena_array(a, r->n_rcpts, sizeof(*e.rcpts));
 	while (code == EX_OK && e.n_rcpts < r->n_rcpts) {
-		code = make_rcpt(r, r->rcpts[e.n_rcpts], a, &e.rcpts[e.n_rcpts],
-				 err);
+		code = subm_where(r, r->rcpts[e.n_rcpts], a,
+				  &e.rcpts[e.n_rcpts], err);
 		e.n_rcpts++;
 	}
-	if (code == EX_OK)
-		*ret = e;
-	return code;
+	if (code != EX_OK)
+		return code;
+	drop_doubles(&e, a);
+	*ret = e;
+	return EX_OK;
 }
+
+/* ---- the message file --------------------------------------------------- */
 
 static void add_bracketed(struct str *to, const char *keyword,
 			  struct slice address)
@@ -119,12 +178,30 @@ static void add_bracketed(struct str *to, const char *keyword,
 	str_adds(to, ">\n");
 }
 
+static const char *ret_text(enum ctl_ret ret)
+{
+	return ret == CTL_RET_FULL ? "FULL" : "HDRS";
+}
+
+static void add_wishes(struct str *to, const struct subm_request *r)
+{
+	if (r->body != SUBM_BODY_UNKNOWN)
+		str_addf(to, "bodytype %s\n",
+			 r->body == SUBM_BODY_7BIT ? "7BIT" : "8BITMIME");
+	if (r->envid.len > 0)
+		str_addf(to, "envid %.*s\n", SLICE_ARG(r->envid));
+	if (r->ret != CTL_RET_NONE)
+		str_addf(to, "notaryret %s\n", ret_text(r->ret));
+}
+
 void subm_envelope_print(struct str *to, const struct subm_envelope *e)
 {
 	if (e->sender.len == 0)
 		str_adds(to, "channel error\n");
 	else
 		add_bracketed(to, "from", e->sender);
+	if (e->request != NULL)
+		add_wishes(to, e->request);
 	for (size_t i = 0; i < e->n_rcpts; i++)
 		add_bracketed(to, "to", e->rcpts[i].address);
 	str_adds(to, "env-end\n");
@@ -152,32 +229,74 @@ static void add_line(struct str *to, const char *letter, struct slice value)
 	str_addc(to, '\n');
 }
 
+static void add_notify(struct str *to, const struct subm_request *r)
+{
+	static const struct keyword words[] = {
+		{ "SUCCESS", NOTIFY_SUCCESS },
+		{ "FAILURE", NOTIFY_FAILURE },
+		{ "DELAY", NOTIFY_DELAY },
+	};
+	unsigned notify =
+	    r != NULL && r->has_notify ? r->notify : NOTIFY_FAILURE;
+	const char *comma = "";
+
+	str_adds(to, "NOTIFY=");
+	if (notify == NOTIFY_NEVER)
+		str_adds(to, "NEVER");
+	for (size_t i = 0; notify != NOTIFY_NEVER && i < COUNT(words); i++)
+		if ((notify & (unsigned)words[i].value) != 0) {
+			str_addf(to, "%s%s", comma, words[i].word);
+			comma = ",";
+		}
+}
+
 /*
  * NOTIFY is what RFC 3461 5.2.1 makes of a recipient without any. ORCPT of
  * type rfc822 is ASCII (RFC 6533 section 3 has another type for the rest) and
  * at most 500 bytes; where it cannot be written it is left out.
  */
-static void add_dsn(struct str *to, struct slice address)
+static void add_dsn(struct str *to, const struct subm_request *r,
+		    const struct subm_rcpt *rcpt)
 {
+	struct slice original =
+	    rcpt->original.len > 0 ? rcpt->original : rcpt->address;
 	struct str orcpt = STR_INIT;
 
 	str_adds(&orcpt, "rfc822;");
-	xtext_encode(&orcpt, address);
-	str_adds(to, "N NOTIFY=FAILURE");
-	if (!slice_has_8bit(address) && orcpt_valid(str_slice(&orcpt))) {
+	xtext_encode(&orcpt, original);
+	str_adds(to, "N ");
+	add_notify(to, r);
+	if (!slice_has_8bit(original) && orcpt_valid(str_slice(&orcpt))) {
 		str_adds(to, " ORCPT=");
 		str_add(to, str_slice(&orcpt));
 	}
+	if (r != NULL && r->by.is_set)
+		str_addf(to, " BY=%jd;%s%s", (intmax_t)(r->now + r->by.seconds),
+			 r->by.do_return ? "R" : "N",
+			 r->by.do_trace ? "T" : "");
+	if (r != NULL && r->requires_tls)
+		str_adds(to, " REQUIRETLS");
 	str_addc(to, '\n');
 	str_done(&orcpt);
 }
 
-static void add_rcpt(struct str *to, const struct subm_envelope *e, size_t i)
+static void add_rcpt(struct str *to, const struct subm_envelope *e,
+		     const struct subm_rcpt *rcpt)
 {
 	str_addf(to, "r%c%*s%*s", CTL_TAG_TODO, CTL_PID_WIDTH, "",
 		 CTL_DELAY_WIDTH, "");
-	add_quad(to, e->channel, e->rcpts[i].host, e->rcpts[i].address, e->uid);
-	add_dsn(to, e->rcpts[i].address);
+	add_quad(to, rcpt->channel.len > 0 ? rcpt->channel : e->channel,
+		 rcpt->host, rcpt->address, e->uid);
+	add_dsn(to, e->request, rcpt);
+}
+
+/* RET and ENVID, which concern the whole message. */
+static void add_report_lines(struct str *to, const struct subm_request *r)
+{
+	if (r->ret != CTL_RET_NONE)
+		add_line(to, "R", slice_of(ret_text(r->ret)));
+	if (r->envid.len > 0)
+		add_line(to, "n", r->envid);
 }
 
 void subm_control_print(struct str *to, const struct subm_envelope *e,
@@ -194,8 +313,11 @@ void subm_control_print(struct str *to, const struct subm_envelope *e,
 	str_adds(to, "s ");
 	add_quad(to, is_null ? SLICE("error") : SLICE("local"), SLICE("-"),
 		 is_null ? SLICE("-") : e->sender, e->uid);
-	for (size_t i = 0; i < e->n_rcpts; i++)
-		add_rcpt(to, e, i);
+	for (size_t i = 0; i < e->n_rcpts; i++) {
+		add_rcpt(to, e, &e->rcpts[i]);
+		if (i == 0 && e->request != NULL)
+			add_report_lines(to, e->request);
+	}
 	str_adds(to, "m\n");
 	str_add(to, content->fields);
 	str_addc(to, '\n');

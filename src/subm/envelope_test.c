@@ -164,8 +164,8 @@ static void test_what_cannot_be_used_has_an_exit_code(void **state)
 }
 
 static struct subm_rcpt two_rcpts[] = {
-	{ LIT("bob@example.com"), LIT("example.com") },
-	{ LIT("\"c d+e\"@x"), LIT("x") },
+	{ .address = LIT("bob@example.com"), .host = LIT("example.com") },
+	{ .address = LIT("\"c d+e\"@x"), .host = LIT("x") },
 };
 
 static const struct subm_envelope two = {
@@ -278,7 +278,7 @@ static void test_agents_read_what_was_written(void **state)
 static void test_orcpt_that_cannot_be_written_is_left_out(void **state)
 {
 	struct subm_rcpt rcpts[] = {
-		{ SLICE("b\303\266b@x"), SLICE("x") },
+		{ .address = SLICE("b\303\266b@x"), .host = SLICE("x") },
 		{ .host = SLICE("x") },
 	};
 	struct subm_envelope e = two;

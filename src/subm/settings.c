@@ -3,10 +3,103 @@
  */
 #include "subm/settings.h"
 
+#include "base/interval.h"
+#include "conf/textfile.h"
+#include "smtp/path.h"
+
 enum { HASH_LEVELS_MAX = 2 };
 
-int subm_settings_read(const struct zenv *z, struct subm_settings *ret,
+/* What ordinary users may do unless zmailer.conf says otherwise. */
+enum {
+	ORDINARY_SIZE = 64 * 1024 * 1024,
+	ORDINARY_RCPTS = 1000,
+	ORDINARY_CONNECTIONS = 20,
+	SILENCE = 300,
+	TOTAL = 3600,
+};
+
+enum { MAILNAME_FILE_MAX = 4096 };
+
+struct slice subm_mailname_read(const char *file, struct arena *a)
+{
+	static const struct slice none = { 0 };
+	struct textfile text;
+	struct slice line, name;
+
+	if (textfile_read(file, MAILNAME_FILE_MAX, a, &text, NULL) < 0 ||
+	    !slice_cut(&text.text, '\n', &line))
+		return none;
+	if (line.len > 0 && line.p[line.len - 1] == '\r')
+		line.len--;
+	if (!slice_word(&line, &name) || !helo_name_valid(name))
+		return none;
+	return name;
+}
+
+/* A number, if the variable is set; a limit holds for all users then. */
+static int read_limit(const struct zenv *z, const char *name, uint64_t *all,
+		      uint64_t *ordinary, struct err *err)
+{
+	struct slice text;
+	uint64_t n;
+
+	if (!zenv_get(z, name, &text) || text.len == 0)
+		return 0;
+	if (!slice_uint(text, INT64_MAX, &n))
+		return FAIL(err, "%s: %s is '%.*s', not a number", zenv_file(z),
+			    name, SLICE_ARG(text));
+	*ordinary = n;
+	if (all != NULL)
+		*all = n;
+	return 0;
+}
+
+static int read_limits(const struct zenv *z, struct subm_settings *s,
 		       struct err *err)
+{
+	struct slice silence;
+
+	s->privileged = (struct subm_limits){ 0 };
+	s->ordinary = (struct subm_limits){
+		.size = ORDINARY_SIZE,
+		.rcpts = ORDINARY_RCPTS,
+		.connections = ORDINARY_CONNECTIONS,
+		.silence = SILENCE,
+		.total = TOTAL,
+	};
+	if (read_limit(z, "SUBMITMAXSIZE", &s->privileged.size,
+		       &s->ordinary.size, err) < 0 ||
+	    read_limit(z, "SUBMITMAXRCPTS", &s->privileged.rcpts,
+		       &s->ordinary.rcpts, err) < 0 ||
+	    read_limit(z, "SUBMITMAXCONN", NULL, &s->ordinary.connections,
+		       err) < 0)
+		return -1;
+	if (zenv_get(z, "SUBMITTIMEOUT", &silence) && silence.len > 0 &&
+	    !interval_parse(silence, &s->ordinary.silence))
+		return FAIL(err, "%s: SUBMITTIMEOUT is '%.*s', not an interval",
+			    zenv_file(z), SLICE_ARG(silence));
+	return 0;
+}
+
+static int read_names(const struct zenv *z, struct arena *a,
+		      struct subm_settings *s, struct err *err)
+{
+	const char *share = zenv_cstr(z, "MAILSHARE");
+
+	if (zenv_get(z, "MAILNAME", &s->mail_name) && s->mail_name.len > 0 &&
+	    !helo_name_valid(s->mail_name))
+		return FAIL(err, "%s: MAILNAME is '%.*s', not a domain",
+			    zenv_file(z), SLICE_ARG(s->mail_name));
+	s->routes = zenv_cstr(z, "ROUTES");
+	if (s->routes == NULL || s->routes[0] == '\0')
+		s->routes = arena_printf(a, "%s/routes.conf",
+					 share != NULL ? share : "")
+				.p;
+	return 0;
+}
+
+int subm_settings_read(const struct zenv *z, struct arena *a,
+		       struct subm_settings *ret, struct err *err)
 {
 	struct subm_settings s = { .postoffice = zenv_cstr(z, "POSTOFFICE") };
 	struct slice hash = { 0 };
@@ -24,6 +117,8 @@ int subm_settings_read(const struct zenv *z, struct subm_settings *ret,
 	if (!zenv_get(z, "TRUSTEDUSER", &s.trusted))
 		s.trusted = SLICE("");
 	s.hash_levels = (unsigned)levels;
+	if (read_limits(z, &s, err) < 0 || read_names(z, a, &s, err) < 0)
+		return -1;
 	*ret = s;
 	return 0;
 }

@@ -1,46 +1,30 @@
 /*
- * submit.c - read a message from a descriptor and put it into the spool.
- *
- * Bytes come in chunks, pass the head splitter and, behind the header, the
- * line end filter if the message has CR LF, and are collected until there is
- * a chunk to write. A small message is one write.
+ * submit.c - read messages from a descriptor and submit them.
  */
 #include "subm/submit.h"
 
-#include "base/fd.h"
 #include "base/keyword.h"
-#include "spool/create.h"
-#include "spool/ctl.h"
-#include "spool/spoolid.h"
-#include "subm/crlf.h"
-#include "subm/head.h"
+#include "subm/bsmtp.h"
+#include "subm/lonedot.h"
+#include "subm/names.h"
+#include "subm/wishes.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 enum { CHUNK = 64 * 1024 };
 
-struct submission {
-	const struct subm_job *job;
-	struct subm_head head;
-	struct subm_crlf crlf;
-	struct create file;
-	bool is_open;	     /* `file` is to be ended */
-	struct str in;	     /* what was read last */
-	struct slice unread; /* the part of it that was not used yet */
-	struct str out;	     /* what is to be written next */
-};
+/* ---- reading ------------------------------------------------------------ */
 
 /* Waits until there is input. EX_OK, or an exit code and err. */
-static int wait_for_input(const struct subm_job *job, struct err *err)
+static int wait_for_input(const struct subm_input *input, struct err *err)
 {
 	struct pollfd fds[] = {
-		{ .fd = job->in_fd, .events = POLLIN },
-		{ .fd = job->stop_fd, .events = POLLIN },
+		{ .fd = input->in_fd, .events = POLLIN },
+		{ .fd = input->stop_fd, .events = POLLIN },
 	};
 
 	while (poll(fds, COUNT(fds), -1) < 0)
@@ -55,177 +39,345 @@ static int wait_for_input(const struct subm_job *job, struct err *err)
 	return EX_TEMPFAIL;
 }
 
-/* Reads the next chunk into `in`; it is empty at the end of the input. */
-static int read_chunk(struct submission *s, struct err *err)
+/* Reads the next chunk into *to; it is empty at the end of the input. */
+static int read_chunk(const struct subm_input *input, struct str *to,
+		      struct err *err)
 {
 	ssize_t n;
 
-	str_clear(&s->in);
-	str_reserve(&s->in, CHUNK);
+	str_clear(to);
+	str_reserve(to, CHUNK);
 	do {
-		int code = wait_for_input(s->job, err);
+		int code = wait_for_input(input, err);
 
 		if (code != EX_OK)
 			return code;
-		n = read(s->job->in_fd, s->in.p, CHUNK);
+		n = read(input->in_fd, to->p, CHUNK);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n < 0) {
 		err_set(err, errno, "reading the message: %s", strerror(errno));
 		return EX_IOERR;
 	}
-	s->in.len = (size_t)n;
-	s->unread = str_slice(&s->in);
+	to->len = (size_t)n;
 	return EX_OK;
 }
 
-static int read_header(struct submission *s, struct err *err)
+/* ---- one message -------------------------------------------------------- */
+
+/* Copies the input to the target. */
+static int copy(const struct subm_input *input,
+		const struct subm_target *target, struct err *err)
 {
-	enum parse verdict = PARSE_MORE;
-
-	while (verdict == PARSE_MORE) {
-		int code = read_chunk(s, err);
-
-		if (code != EX_OK)
-			return code;
-		verdict = s->in.len > 0
-			      ? subm_head_feed(&s->head, &s->unread, err)
-			      : subm_head_end(&s->head, err);
-	}
-	return verdict == PARSE_DONE ? EX_OK : EX_DATAERR;
-}
-
-/*
- * What the spool's trouble means to the caller: what may pass by itself is
- * temporary, what somebody must mend is not.
- */
-static int spool_trouble(const struct err *err)
-{
-	static const int passing[] = { ENOSPC, EDQUOT, EIO,    EMFILE,
-				       ENFILE, ENOMEM, ENOBUFS };
-
-	for (size_t i = 0; i < COUNT(passing); i++)
-		if (err->code == passing[i])
-			return EX_TEMPFAIL;
-	return EX_CANTCREAT;
-}
-
-static int flush(struct submission *s, struct err *err)
-{
-	if (create_write(&s->file, str_slice(&s->out), err) < 0)
-		return spool_trouble(err);
-	str_clear(&s->out);
-	return EX_OK;
-}
-
-static void add_body(struct submission *s, struct slice bytes)
-{
-	if (s->head.is_crlf)
-		subm_crlf_push(&s->crlf, bytes, &s->out);
-	else
-		str_add(&s->out, bytes);
-}
-
-/* Writes the message file to its last byte; tells where the body begins. */
-static int write_message(struct submission *s, uint64_t *ret_body_offset,
-			 struct err *err)
-{
-	uint64_t body_offset;
+	struct subm_lonedot dot = SUBM_LONEDOT_INIT;
+	struct str in = STR_INIT, out = STR_INIT;
 	int code = EX_OK;
 
-	subm_envelope_print(&s->out, s->job->envelope);
-	str_add(&s->out, subm_head_fields(&s->head));
-	str_addc(&s->out, '\n');
-	body_offset = s->out.len;
-	add_body(s, subm_head_rest(&s->head));
-	while (code == EX_OK && s->in.len > 0) {
-		add_body(s, s->unread);
-		if (s->out.len >= CHUNK)
-			code = flush(s, err);
-		if (code == EX_OK)
-			code = read_chunk(s, err);
+	while (code == EX_OK && !dot.is_ended) {
+		code = read_chunk(input, &in, err);
+		if (code != EX_OK || in.len == 0)
+			break;
+		if (!input->ends_at_dot) {
+			code =
+			    target->feed(target->context, str_slice(&in), err);
+			continue;
+		}
+		str_clear(&out);
+		subm_lonedot_push(&dot, str_slice(&in), &out);
+		code = target->feed(target->context, str_slice(&out), err);
 	}
-	if (code != EX_OK)
-		return code;
-	subm_crlf_end(&s->crlf, &s->out);
-	*ret_body_offset = body_offset;
-	return flush(s, err);
-}
-
-/* Prints the control file of the message file that has been written. */
-static int print_control(struct submission *s, uint64_t body_offset,
-			 struct slice spool_id, struct str *control,
-			 struct err *err)
-{
-	struct slice fields = subm_head_fields(&s->head);
-	struct str identity = STR_INIT;
-
-	subm_identity_print(&identity, fields, spool_id, s->job->host_name);
-	subm_control_print(control, s->job->envelope,
-			   &(struct subm_content){
-			       .name = create_base(&s->file),
-			       .body_offset = body_offset,
-			       .identity = str_slice(&identity),
-			       .fields = fields,
-			   });
-	str_done(&identity);
-	if (control->len <= CTL_SIZE_MAX)
-		return EX_OK;
-	err_set(err, 0,
-		"too many recipients: the control file would have %zu"
-		" bytes, more than %d",
-		control->len, CTL_SIZE_MAX);
-	return EX_DATAERR;
-}
-
-/* The header is there: from the first file to the accepted message. */
-static int queue(struct submission *s, struct str *ret_spool_id,
-		 struct err *err)
-{
-	struct str control = STR_INIT, spool_id = STR_INIT;
-	uint64_t body_offset = 0;
-	struct stat st;
-	int code;
-
-	if (create_begin(s->job->postoffice, s->job->hash_levels, &s->file,
-			 err) < 0)
-		return spool_trouble(err);
-	s->is_open = true;
-	code = write_message(s, &body_offset, err);
-	if (code != EX_OK)
-		goto out;
-	if (fstat(s->file.fd, &st) < 0) {
-		err_set(err, errno, "the message file: %s", strerror(errno));
-		code = spool_trouble(err);
-		goto out;
-	}
-	spoolid_print(&spool_id, st.st_ino, st.st_mtim.tv_sec,
-		      st.st_mtim.tv_nsec);
-	code =
-	    print_control(s, body_offset, str_slice(&spool_id), &control, err);
-	if (code != EX_OK)
-		goto out;
-	if (create_commit(&s->file, str_slice(&control), err) < 0)
-		code = spool_trouble(err);
-	else
-		str_add(ret_spool_id, str_slice(&spool_id));
-out:
-	str_done(&control);
-	str_done(&spool_id);
+	str_done(&in);
+	str_done(&out);
 	return code;
 }
 
-int subm_submit(const struct subm_job *job, struct str *ret_spool_id,
+int subm_submit(const struct subm_input *input, struct subm_request *request,
+		const struct subm_target *target, const struct subm_ear *ear,
 		struct err *err)
 {
-	struct submission s = { .job = job };
-	int code = read_header(&s, err);
+	int code = target->begin(target->context, request, err);
 
 	if (code == EX_OK)
-		code = queue(&s, ret_spool_id, err);
-	if (s.is_open)
-		create_end(&s.file);
-	subm_head_done(&s.head);
-	str_done(&s.in);
-	str_done(&s.out);
+		code = copy(input, target, err);
+	if (code == EX_OK)
+		code = target->end(target->context, err);
+	if (code != EX_OK) {
+		target->drop(target->context);
+		return code;
+	}
+	return target->finish(target->context, ear, err);
+}
+
+/* ---- a batch ------------------------------------------------------------ */
+
+struct batch {
+	const struct subm_request *base;
+	const struct subm_target *target;
+	const struct subm_ear *ear;
+	struct arena *a; /* of the message under way */
+	struct subm_request request;
+	struct subm_list rcpts;
+	bool has_mail, is_open, is_spoilt, is_quit;
+	int worst; /* the first exit code that is not EX_OK */
+	struct err why;
+};
+
+static void reset(struct batch *b)
+{
+	if (b->is_open)
+		b->target->drop(b->target->context);
+	b->is_open = b->has_mail = b->is_spoilt = false;
+	b->rcpts.n = 0;
+	arena_reset(b->a);
+}
+
+/* What the caller is told of also decides the exit code. */
+static void tell(void *context, int code, struct slice text)
+{
+	struct batch *b = context;
+
+	if (code != EX_OK && b->worst == EX_OK) {
+		b->worst = code;
+		err_set(&b->why, 0, "%.*s", SLICE_ARG(text));
+	}
+	b->ear->tell(b->ear->context, code, text);
+}
+
+/* The message under way cannot be accepted; its other parts are skipped. */
+static void spoil(struct batch *b, int code, const struct err *err)
+{
+	if (!b->is_spoilt)
+		tell(b, code, slice_of(err->text));
+	if (b->is_open)
+		b->target->drop(b->target->context);
+	b->is_open = false;
+	b->is_spoilt = true;
+}
+
+enum param { BODY, RET, ENVID, BY, NOTIFY, REQUIRETLS, IGNORED };
+
+static const struct keyword params[] = {
+	{ "BODY", BODY },     { "RET", RET },
+	{ "ENVID", ENVID },   { "BY", BY },
+	{ "NOTIFY", NOTIFY }, { "REQUIRETLS", REQUIRETLS },
+	{ "SIZE", IGNORED },  { "SMTPUTF8", IGNORED },
+	{ "AUTH", IGNORED },  { "ORCPT", IGNORED },
+};
+
+/* Notifications hold for all recipients of a message. */
+static bool take_notify(struct subm_request *r, struct slice value,
+			bool is_first)
+{
+	unsigned notify;
+
+	if (!subm_wish_notify(value, &notify) ||
+	    (!is_first && (!r->has_notify || notify != r->notify)))
+		return false;
+	r->has_notify = true;
+	r->notify = notify;
+	return true;
+}
+
+static bool take_param(struct batch *b, struct slice word)
+{
+	size_t equals = slice_find(word, '=');
+	struct slice value = slice_from(word, equals + 1);
+	const struct keyword *row =
+	    keyword_find(params, COUNT(params), slice_head(word, equals));
+
+	if (row == NULL)
+		return false;
+	switch ((enum param)row->value) {
+	case BODY:
+		return subm_wish_body(value, &b->request.body);
+	case RET:
+		return subm_wish_ret(value, &b->request.ret);
+	case ENVID:
+		b->request.envid = arena_dup(b->a, value);
+		return true;
+	case BY:
+		return subm_wish_by(value, &b->request.by);
+	case NOTIFY:
+		return take_notify(&b->request, value, b->rcpts.n == 0);
+	case REQUIRETLS:
+		b->request.requires_tls = true;
+		return true;
+	case IGNORED:
+		break;
+	}
+	return true;
+}
+
+static void take_params(struct batch *b, struct slice text)
+{
+	struct slice word;
+	struct err err;
+
+	while (!b->is_spoilt && slice_word(&text, &word))
+		if (!take_param(b, word)) {
+			err_set(&err, 0, "parameter '%.*s' is not understood",
+				SLICE_ARG(word));
+			spoil(b, EX_DATAERR, &err);
+		}
+}
+
+static void on_mail(struct batch *b, const struct subm_bsmtp_event *e)
+{
+	reset(b);
+	b->has_mail = true;
+	b->request = *b->base;
+	b->request.has_sender = true;
+	b->request.sender = arena_dup(b->a, e->path);
+	take_params(b, e->params);
+}
+
+static void on_rcpt(struct batch *b, const struct subm_bsmtp_event *e)
+{
+	struct err err;
+
+	if (!b->has_mail) {
+		err_set(&err, 0, "RCPT without MAIL");
+		spoil(b, EX_DATAERR, &err);
+	}
+	take_params(b, e->params);
+	subm_list_add(&b->rcpts, arena_dup(b->a, e->path));
+}
+
+static void on_data(struct batch *b)
+{
+	struct err err = { 0 };
+	int code;
+
+	if (b->is_spoilt)
+		return;
+	if (!b->has_mail) {
+		err_set(&err, 0, "DATA without MAIL");
+		spoil(b, EX_DATAERR, &err);
+		return;
+	}
+	b->request.rcpts = b->rcpts.items;
+	b->request.n_rcpts = b->rcpts.n;
+	b->is_open = true;
+	code = b->target->begin(b->target->context, &b->request, &err);
+	if (code != EX_OK)
+		spoil(b, code, &err);
+}
+
+/* TEXT or END; errors spoil just this message, but for a lost target. */
+static int on_content(struct batch *b, const struct subm_bsmtp_event *e,
+		      struct err *err)
+{
+	bool is_end = e->kind == SUBM_BSMTP_END;
+	int code = EX_OK;
+
+	err->code = 0;
+	if (b->is_open && !is_end)
+		code = b->target->feed(b->target->context, e->text, err);
+	else if (b->is_open)
+		code = b->target->end(b->target->context, err);
+	if (code != EX_OK)
+		spoil(b, code, err);
+	if (is_end) {
+		b->is_open = false;
+		reset(b);
+	}
+	return code != EX_OK && err->code == EPIPE ? code : EX_OK;
+}
+
+static int on_event(struct batch *b, const struct subm_bsmtp_event *e,
+		    struct err *err)
+{
+	switch (e->kind) {
+	case SUBM_BSMTP_MAIL:
+		on_mail(b, e);
+		break;
+	case SUBM_BSMTP_RCPT:
+		on_rcpt(b, e);
+		break;
+	case SUBM_BSMTP_DATA:
+		on_data(b);
+		break;
+	case SUBM_BSMTP_TEXT:
+	case SUBM_BSMTP_END:
+		return on_content(b, e, err);
+	case SUBM_BSMTP_RESET:
+		reset(b);
+		break;
+	case SUBM_BSMTP_QUIT:
+		reset(b);
+		b->is_quit = true;
+		break;
+	}
+	return EX_OK;
+}
+
+/* All events of one chunk. */
+static int take_chunk(struct batch *b, struct subm_bsmtp *parser,
+		      struct slice in, struct err *err)
+{
+	struct subm_bsmtp_event event;
+	int code = EX_OK;
+
+	while (code == EX_OK && !b->is_quit) {
+		switch (subm_bsmtp_next(parser, &in, &event, err)) {
+		case PARSE_DONE:
+			code = on_event(b, &event, err);
+			break;
+		case PARSE_MORE:
+			return EX_OK;
+		case PARSE_BAD:
+			spoil(b, EX_DATAERR, err);
+			if (err->code == EMSGSIZE)
+				return EX_DATAERR;
+			break;
+		}
+	}
+	return code;
+}
+
+static int read_batch(struct batch *b, const struct subm_input *input,
+		      struct err *err)
+{
+	struct subm_bsmtp parser = SUBM_BSMTP_INIT;
+	struct str in = STR_INIT;
+	int code = EX_OK;
+
+	while (code == EX_OK && !b->is_quit) {
+		code = read_chunk(input, &in, err);
+		if (code == EX_OK && in.len == 0) {
+			if (subm_bsmtp_end(&parser, err) < 0)
+				spoil(b, EX_DATAERR, err);
+			break;
+		}
+		if (code == EX_OK)
+			code = take_chunk(b, &parser, str_slice(&in), err);
+	}
+	subm_bsmtp_done(&parser);
+	str_done(&in);
+	return code;
+}
+
+int subm_submit_batch(const struct subm_input *input,
+		      const struct subm_request *base,
+		      const struct subm_target *target,
+		      const struct subm_ear *ear, struct err *err)
+{
+	struct batch b = {
+		.base = base,
+		.target = target,
+		.ear = ear,
+		.a = arena_new(),
+	};
+	const struct subm_ear own = { .context = &b, .tell = tell };
+	int code = read_batch(&b, input, err);
+
+	reset(&b);
+	if (code == EX_OK || err->code == EMSGSIZE)
+		code = target->finish(target->context, &own, err);
+	if (b.worst != EX_OK) {
+		code = b.worst;
+		*err = b.why;
+	}
+	subm_list_done(&b.rcpts);
+	arena_free(b.a);
 	return code;
 }

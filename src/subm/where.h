@@ -1,0 +1,26 @@
+/*
+ * where.h - which channel, host and user a recipient means.
+ *
+ * An address without a domain gets the mail name; then routes.conf(5) is
+ * asked, again and again while it gives another address; an address that it
+ * does not know, or maps to itself, goes by channel smtp to its domain. Pure.
+ */
+#ifndef SUBM_WHERE_H
+#define SUBM_WHERE_H
+
+#include "subm/envelope.h"
+
+/* So often an address becomes another one; more is a loop. */
+enum { SUBM_WHERE_STEPS_MAX = 16 };
+
+/*
+ * Fills *ret, whose texts are borrowed from word or live in a. Returns EX_OK;
+ * EX_DATAERR if word is no address; EX_USAGE if it has no domain and nothing
+ * gives it one; EX_CONFIG if routes.conf goes round in circles or makes of it
+ * what cannot be used, err naming the line.
+ */
+MUST_USE int subm_where(const struct subm_request *r, struct slice word,
+			struct arena *a, struct subm_rcpt *ret,
+			struct err *err);
+
+#endif

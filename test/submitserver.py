@@ -1,0 +1,159 @@
+"""
+submitserver - `submit --serve` on a post office, and its protocol, spoken a
+second time and, on request, wrongly.
+
+    with Service(path) as service:
+        id = service.send(["bob@x"], b"A: b\\n\\nc\\n")
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+
+import zpost
+from submitted import Spool
+
+# LeakSanitizer cannot work below strace.
+NO_LEAKS = {"ASAN_OPTIONS":
+            os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
+NOBODY = pwd.getpwnam("nobody")
+
+
+def frame(kind: bytes, payload: bytes = b"") -> bytes:
+    return kind + struct.pack(">I", len(payload))[1:] + payload
+
+
+def message(rcpts, text: bytes, **options) -> bytes:
+    """All frames of one message."""
+    out = b"".join(frame(b"O", f"{name}={value}".encode())
+                   for name, value in options.items())
+    out += b"".join(frame(b"R", zpost.to_bytes(r)) for r in rcpts)
+    out += frame(b"B")
+    for at in range(0, len(text), 65536):
+        out += frame(b"D", text[at:at + 65536])
+    return out + frame(b"E")
+
+
+class Wire:
+    """One connection; as_nobody: the other side sees that user."""
+
+    def __init__(self, service: "Service", as_nobody: bool = False):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(zpost.DEADLINE)
+        here = os.open(service.path, os.O_PATH)
+        try:
+            if as_nobody:
+                os.seteuid(NOBODY.pw_uid)
+            self.socket.connect(f"/proc/self/fd/{here}/submit.socket")
+        finally:
+            if as_nobody:
+                os.seteuid(0)
+            os.close(here)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def say(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read(self, n: int) -> bytes:
+        data = b""
+        while len(data) < n:
+            part = self.socket.recv(n - len(data))
+            if not part:
+                raise EOFError(data)
+            data += part
+        return data
+
+    def answer(self) -> tuple[int, str]:
+        """(0, id), or the exit code and the reason."""
+        head = self.read(4)
+        text = self.read(int.from_bytes(head[1:], "big")).decode()
+        if head[:1] == b"A":
+            return 0, text
+        assert head[:1] == b"N", head
+        code, _, reason = text.partition(" ")
+        return int(code), reason
+
+    def ends(self) -> bool:
+        """Does the other side close without another word?"""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+class Service(Spool):
+    """A spool with the service; folder and program are open to others."""
+
+    def __init__(self, path, zenv: dict | None = None, wrapper=()):
+        super().__init__(path, {"TRUSTEDUSER": None,
+                                "MAILNAME": "mail.example", **(zenv or {})})
+        self.base.chmod(0o755)
+        self.path.chmod(0o755)
+        for folder in (self.queue, self.transport):
+            folder.chmod(0o700)
+        shutil.copy(zpost.program("submit"), self.base / "sendmail")
+        shutil.copy(zpost.program("submit"), self.base / "submit")
+        self.process = None
+        self.begin(wrapper)
+
+    def begin(self, wrapper=()) -> None:
+        self.process = subprocess.Popen(
+            [*wrapper, str(self.base / "submit"), "--serve"],
+            env=self.environment(NO_LEAKS if wrapper else None),
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        zpost.wait_for(self.is_up, "the service")
+
+    def is_up(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(self.process.stderr.read())
+        try:
+            with Wire(self):
+                return True
+        except OSError:
+            return False
+
+    def stop(self) -> tuple[int, bytes]:
+        """Ends the service; its exit code and all it logged."""
+        if self.process is None:
+            return 0, b""
+        self.process.send_signal(signal.SIGTERM)
+        _, err = self.process.communicate(timeout=zpost.DEADLINE)
+        code, self.process = self.process.returncode, None
+        return code, err
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=zpost.DEADLINE)
+        self.process = None
+
+    def __exit__(self, *args):
+        code, err = self.stop()
+        super().__exit__(*args)
+        if args[0] is None:
+            assert code == 0, err
+
+    def as_user(self, name, *args, input=b"A: b\n\nc\n", wait=True):
+        """Runs sendmail or submit as somebody who is nobody."""
+        return subprocess.run(
+            [str(self.base / name), *args], input=input, user="nobody",
+            group=NOBODY.pw_gid, extra_groups=[], env=self.environment(),
+            capture_output=True, timeout=zpost.DEADLINE)
+
+    def send(self, rcpts, text: bytes, **options) -> str:
+        with Wire(self) as wire:
+            wire.say(message(rcpts, text, **options))
+            code, answer = wire.answer()
+        assert code == 0, answer
+        return answer
