@@ -77,8 +77,13 @@ class Scheduler:
         self.reader = threading.Thread(target=self._read,
                                        args=(self.process.stderr,))
         self.reader.start()
-        self.wait(lambda: self.text.count(" serving ") >= n
-                  or self.process.poll() is not None, "a start")
+        try:
+            self.wait(lambda: self.text.count(" serving ") >= n
+                      or self.process.poll() is not None, "a start")
+        except Silence:
+            self.process.kill()
+            self.process.wait()
+            raise
         assert self.process.poll() is None, self.text
         return self
 

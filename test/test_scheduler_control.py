@@ -108,6 +108,25 @@ def test_release_lets_a_held_recipient_go(office, scheduler):
     s.wait_gone(job)
 
 
+def test_hold_and_expire_by_command(office, scheduler):
+    s = scheduler('smtp/example.net\n\tqueueonly\n'
+                  'smtp/*\n\tinterval=1h command="fake defer"\n')
+    job = office.post(["bob@example.com", "carol@example.com"])
+    s.wait(lambda: '"waiting"' in ask(office, "show"), "a try")
+    assert ask(office, f"hold {job.name} {job.offsets[0]}") == "ok\n"
+    assert job.tag(0) == "h"
+    for words in ("hold", "expire"):
+        assert ask(office, f"{words} {job.name} {job.offsets[0]}") \
+            .startswith("error: ")
+    assert ask(office, f"expire {job.name} {job.offsets[1]}") == "ok\n"
+    s.wait(lambda: job.tag(1) == "-", "the failure")
+    [report] = s.wait_reports(1)
+    assert b"carol@example.com" in report.message.read_bytes()
+    assert b"given up by the postmaster" in report.message.read_bytes()
+    assert ask(office, f"release {job.name} {job.offsets[0]}") == "ok\n"
+    s.wait(lambda: job.tag(0) in " ~", "the release")
+
+
 def test_reload_by_command(office, scheduler):
     s = scheduler(FAKE.format("ok"))
     s.configure("smtp/*\n\tnonsense\n")

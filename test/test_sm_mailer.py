@@ -231,7 +231,7 @@ def test_batched_smtp(box):
 def test_size_of_batched_smtp_is_the_estimate(box):
     header = b"Subject: " + b"x" * 200 + b"\n"
     deliver(box, "Bn {rec} bsmtp", ["bob@example.com"], header=header,
-            body=b"y" * 999 + b"\n")
+            body=b"y" * 499 + b"\n" + b"y" * 499 + b"\n")
     size = 1000 + len(header) + 2
     size += 3 * size // 100
     assert b" SIZE=%d\n" % size in box.run.input

@@ -511,6 +511,40 @@ def test_group_killed_at_every_call_is_recovered_whole(make, need, call):
     assert len(controls) == len(service.jobs())
 
 
+@pytest.mark.parametrize("call", ["syncfs", "renameat2", "write", "sendto"])
+def test_service_killed_at_every_call_keeps_its_word(make, need, call):
+    service = make()
+    service.stop()
+    batch = b"".join(message(["b@y"], b"Message-ID: <%d@x>\n\n%d\n" % (i, i))
+                     for i in range(3))
+    told, killed = set(), 0
+    for when in range(1, 60):
+        try:
+            service.begin(wrapper=[
+                need("strace"), "-D", "-f", "-qq", "-o", os.devnull, "-e",
+                f"trace={call}", "-e",
+                f"inject={call}:signal=KILL:when={when}"])
+            with Wire(service) as wire:
+                wire.say(batch)
+                for _ in range(3):
+                    told.add(wire.answer()[1])
+        except (EOFError, OSError, AssertionError):
+            killed += 1
+        else:
+            break
+        finally:
+            service.kill()
+    assert killed > 0
+    service.begin()
+    assert hidden(service) == []
+    jobs = {spool_id(job.message): job for job in service.jobs()}
+    assert told <= set(jobs)
+    for job in jobs.values():
+        number = re.search(rb"\nMessage-ID: <(\d)@x>\n\n$", job.data)[1]
+        data = job.message.read_bytes()
+        assert data[job.body_offset:] == number + b"\n"
+
+
 def check_whole(service) -> None:
     """Every control file that a scheduler would see, and its message."""
     for job in service.jobs():

@@ -476,6 +476,15 @@ def test_dane_only_does_not_count_an_insecure_mx(site):
     site.mail("plain").is_kept("dane-only-missing")
 
 
+def test_dane_only_does_not_count_an_insecure_mx_of_a_forced_name(site):
+    """The postmaster vouches for the name, and not for whom its MX names."""
+    site.configure("tls-level dane-only")
+    right(site, "mx1.secure")
+    site.mx("plain", "mx1.secure")
+    site.mail("bogus", destination="plain.example").is_kept(
+        "dane-only-missing")
+
+
 def test_dane_only_with_records(site):
     site.configure("tls-level dane-only")
     mx = right(site, "mx1.secure")

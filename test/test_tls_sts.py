@@ -41,6 +41,15 @@ def test_enforced_policy_is_met(site):
     assert site.web.asked == ["mta-sts.plain.example"]
 
 
+def test_policy_is_that_of_the_smart_host(site):
+    """Whoever the recipient is, and whatever his domain has."""
+    mx = domain(site)
+    site.sts("secure", policy("enforce", "mx9.secure.example"))
+    way = site.mail("secure", destination="plain.example")
+    way.is_sent(mx, "sts", verdict="matched-name")
+    assert site.web.asked == ["mta-sts.plain.example"]
+
+
 @pytest.mark.parametrize("what,fault", [
     ("another name", "certificate-host-mismatch"),
     ("the domain's name", "certificate-host-mismatch"),

@@ -79,11 +79,12 @@ static void test_values_nest_with_commas_and_keys(void **state)
 	json_null(&j, "nothing");
 	json_raw(&j, "raw", SLICE("{\"a\":[1]}"));
 	json_close(&j);
-	assert_slice_is(str_slice(&out),
-			"{\"n\":18446744073709551615,"
-			"\"least\":-9223372036854775808,\"one\":1,"
-			"\"empty\":[],\"list\":[{},{\"a\\\"b\":\"c\"},true,"
-			"false],\"not\":\"x\",\"nothing\":null,\"raw\":{\"a\":[1]}}");
+	assert_slice_is(
+	    str_slice(&out),
+	    "{\"n\":18446744073709551615,"
+	    "\"least\":-9223372036854775808,\"one\":1,"
+	    "\"empty\":[],\"list\":[{},{\"a\\\"b\":\"c\"},true,"
+	    "false],\"not\":\"x\",\"nothing\":null,\"raw\":{\"a\":[1]}}");
 	str_done(&out);
 }
 

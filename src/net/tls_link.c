@@ -102,7 +102,8 @@ static void wait_both_ways(struct tls_link *l, int wait)
 static ssize_t receive_once(struct tls_link *l, char *to, size_t max,
 			    bool may_wait)
 {
-	bool is_late = conn_now() >= l->slice_end || conn_now() >= l->deadline;
+	int64_t now = conn_now();
+	bool is_late = now >= l->slice_end || now >= l->deadline;
 	ssize_t n;
 
 	if (unsent(l) > UNSENT_MAX || (is_late && l->late >= LATE_MAX)) {

@@ -287,6 +287,59 @@ bool queue_kick(struct queue *q, struct slice channel, struct slice host,
 	return true;
 }
 
+/* The job of an open recipient that no agent has, or NULL. */
+static struct queue_job *find_idle(const struct queue *q, struct slice name,
+				   size_t offset, size_t *ret_i)
+{
+	struct queue_letter *m = queue_letter_find(q, name);
+	struct queue_job *j = NULL;
+
+	if (m != NULL)
+		j = queue_rcpt_find(m, offset, ret_i);
+	if (j == NULL || j->state == QUEUE_JOB_FED ||
+	    j->rcpts[*ret_i].state != QUEUE_RCPT_OPEN)
+		return NULL;
+	return j;
+}
+
+bool queue_is_idle(const struct queue *q, struct slice name, size_t offset)
+{
+	size_t i;
+
+	return find_idle(q, name, offset, &i) != NULL;
+}
+
+bool queue_hold(struct queue *q, struct slice name, size_t offset, int64_t now)
+{
+	size_t i;
+	struct queue_job *j = find_idle(q, name, offset, &i);
+
+	if (j == NULL)
+		return false;
+	queue_rcpt_set(q, j, i, QUEUE_RCPT_HELD, now);
+	queue_job_settle(q, j, now);
+	return true;
+}
+
+bool queue_give_up(struct queue *q, struct slice name, size_t offset,
+		   int64_t now)
+{
+	size_t i;
+	struct queue_job *j = find_idle(q, name, offset, &i);
+
+	if (j == NULL)
+		return false;
+	queue_rcpt_set(q, j, i, QUEUE_EXPIRING, now);
+	queue_act(q, &(struct queue_action){ .kind = QUEUE_EXPIRE,
+					     .name = name,
+					     .offsets = &offset,
+					     .n_offsets = 1,
+					     .expiry = QUEUE_EXPIRED_COMMAND,
+					     .why = queue_why_text(j->why) });
+	queue_job_settle(q, j, now);
+	return true;
+}
+
 bool queue_release(struct queue *q, struct slice name, size_t offset,
 		   int64_t now)
 {
@@ -298,8 +351,10 @@ bool queue_release(struct queue *q, struct slice name, size_t offset,
 	    j->rcpts[i].state != QUEUE_RCPT_HELD)
 		return false;
 	queue_rcpt_set(q, j, i, QUEUE_RCPT_OPEN, now);
-	if (j->state != QUEUE_JOB_FED)
+	if (j->state != QUEUE_JOB_FED) {
+		j->wake = 0; /* whoever releases it wants it to go */
 		queue_job_settle(q, j, now);
+	}
 	return true;
 }
 

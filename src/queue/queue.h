@@ -211,6 +211,18 @@ void queue_reported(struct queue *q, struct slice name, bool is_done,
 bool queue_kick(struct queue *q, struct slice channel, struct slice host,
 		int64_t now);
 
+/*
+ * A recipient that is open, and whose job is with no agent, is held; or fails
+ * (QUEUE_EXPIRED_COMMAND). False: it is not, or it is with one.
+ */
+MUST_USE bool queue_hold(struct queue *q, struct slice name, size_t offset,
+			 int64_t now);
+MUST_USE bool queue_give_up(struct queue *q, struct slice name, size_t offset,
+			    int64_t now);
+
+/* Could it be held or given up now? */
+bool queue_is_idle(const struct queue *q, struct slice name, size_t offset);
+
 /* A held recipient is open again. False: it is not held. */
 MUST_USE bool queue_release(struct queue *q, struct slice name, size_t offset,
 			    int64_t now);

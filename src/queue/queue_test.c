@@ -581,6 +581,31 @@ static void test_held_stays_held_until_released(void **state)
 	PLAY(p, 0, "feed1:1@a");
 }
 
+static void test_hold_and_give_up_by_command(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a smtp/a smtp/a");
+	PLAY(p, 0, "start1@a");
+	assert_true(queue_hold(p->q, SLICE("1"), 10, p->now));
+	assert_false(queue_hold(p->q, SLICE("1"), 10, p->now));
+	assert_false(queue_give_up(p->q, SLICE("1"), 10, p->now));
+	assert_true(queue_give_up(p->q, SLICE("1"), 20, p->now));
+	PLAY(p, 0, "expire:1/20");
+	queue_settle(p->q, SLICE("1"), 20, true, p->now);
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	assert_false(queue_is_idle(p->q, SLICE("1"), 30));
+	assert_false(queue_give_up(p->q, SLICE("1"), 30, p->now));
+	assert_true(play_report(p, 1, 1, 30, QUEUE_DELIVERED));
+	queue_hungry(p->q, 1, p->now);
+	assert_true(queue_release(p->q, SLICE("1"), 10, p->now));
+	PLAY(p, 0, "feed1:1@a");
+	assert_false(queue_give_up(p->q, SLICE("9"), 10, p->now));
+}
+
 static void test_age_order_is_kept(void **state)
 {
 	struct play *p = &play;
@@ -689,6 +714,7 @@ int main(void)
 		T(test_resync_takes_what_the_file_says),
 		T(test_a_forgotten_message_may_still_be_answered),
 		T(test_held_stays_held_until_released),
+		T(test_hold_and_give_up_by_command),
 		T(test_age_order_is_kept),
 		T(test_finish_that_failed_comes_again),
 		T(test_reload_moves_threads_and_stops_agents),

@@ -4,7 +4,7 @@
  *	request  = command LF
  *	command  = "count" / "metrics" / "show" [ SP limit ] / "reload"
  *		 / "kick" SP channel SP host
- *		 / "release" SP name SP offset
+ *		 / ( "hold" / "release" / "expire" ) SP name SP offset
  *	answer   = *( line LF ), then the end
  *
  * count answers one JSON object, show one for each job (at most `limit`, 1000
@@ -13,6 +13,7 @@
  * the kernel must say that the other side is root, or runs as we do.
  */
 #include "base/json.h"
+#include "base/keyword.h"
 #include "sched/sched_internal.h"
 #include "spool/dlines.h"
 
@@ -158,10 +159,46 @@ static bool show_job(void *context, const struct queue_view *v)
 
 /* ---- commands ----------------------------------------------------------- */
 
-static int release(struct sched *s, struct slice name, struct slice offset,
-		   struct err *err)
+/* What is done to one recipient by command. */
+enum deed { HOLD, RELEASE, EXPIRE };
+
+static const struct keyword deeds[] = {
+	{ "hold", HOLD },
+	{ "release", RELEASE },
+	{ "expire", EXPIRE },
+};
+
+/* The file first; then the queue, which nothing can have come between. */
+static int do_deed(struct sched *s, enum deed deed, struct sched_file *f,
+		   uint64_t at, struct err *err)
 {
-	const struct ctl_rcpt *rcpt;
+	const struct ctl_rcpt *rcpt = sched_file_rcpt(f, at);
+	struct slice name = f->job.name;
+	int64_t now = sched_now(s);
+	bool is_done;
+
+	if (rcpt == NULL)
+		return FAIL(err, "%s: no recipient at byte %ju", f->path,
+			    (uintmax_t)at);
+	if (deed != RELEASE && !queue_is_idle(s->queue, name, at))
+		return FAIL(err,
+			    "%s: the recipient is with an agent, or not "
+			    "to be delivered",
+			    f->path);
+	if (deed != EXPIRE && dlines_hold(f->fd, rcpt, deed == HOLD, err) < 0)
+		return -1;
+	if (deed == HOLD)
+		is_done = queue_hold(s->queue, name, at, now);
+	else if (deed == RELEASE)
+		is_done = queue_release(s->queue, name, at, now);
+	else
+		is_done = queue_give_up(s->queue, name, at, now);
+	return is_done ? 0 : FAIL(err, "the queue knows of no such recipient");
+}
+
+static int change(struct sched *s, enum deed deed, struct slice name,
+		  struct slice offset, struct err *err)
+{
 	struct sched_file f;
 	uint64_t at;
 	int r = -1;
@@ -170,12 +207,7 @@ static int release(struct sched *s, struct slice name, struct slice offset,
 		return FAIL(err, "'%.*s' is no offset", SLICE_ARG(offset));
 	switch (sched_file_open(s, name, &f, err)) {
 	case SCHED_OPENED:
-		rcpt = sched_file_rcpt(&f, at);
-		if (rcpt == NULL)
-			err_set(err, 0, "%s: no recipient at byte %ju", f.path,
-				(uintmax_t)at);
-		else
-			r = dlines_hold(f.fd, rcpt, false, err);
+		r = do_deed(s, deed, &f, at, err);
 		break;
 	case SCHED_GONE:
 		err_set(err, 0, "there is no message '%.*s'", SLICE_ARG(name));
@@ -184,8 +216,6 @@ static int release(struct sched *s, struct slice name, struct slice offset,
 	case SCHED_USELESS:
 		break;
 	}
-	if (r == 0 && !queue_release(s->queue, name, at, sched_now(s)))
-		r = FAIL(err, "the recipient is not held");
 	sched_file_close(&f);
 	return r;
 }
@@ -196,6 +226,7 @@ static int command(struct sched *s, struct slice word, struct slice rest,
 {
 	struct slice first = SLICE(""), second = SLICE("");
 	uint64_t limit = SHOW_LIMIT;
+	const struct keyword *deed = keyword_find(deeds, COUNT(deeds), word);
 	bool has_both = slice_word(&rest, &first) && slice_word(&rest, &second);
 
 	if (slice_eq(word, SLICE("show"))) {
@@ -215,8 +246,8 @@ static int command(struct sched *s, struct slice word, struct slice rest,
 		if (!queue_kick(s->queue, first, second, sched_now(s)))
 			return FAIL(err, "nothing waits for %.*s/%.*s",
 				    SLICE_ARG(first), SLICE_ARG(second));
-	} else if (slice_eq(word, SLICE("release")) && has_both) {
-		if (release(s, first, second, err) < 0)
+	} else if (deed != NULL && has_both) {
+		if (change(s, (enum deed)deed->value, first, second, err) < 0)
 			return -1;
 	} else {
 		return FAIL(err, "unknown command, or words are missing");

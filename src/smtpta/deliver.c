@@ -19,7 +19,9 @@ enum { TRIES_MAX = 2 };
  * Extensions that some mail cannot go without. What one host of a destination
  * refuses another may keep, so each connection is asked anew.
  */
-#define DECISIVE ((unsigned)SMTP_EXT_SMTPUTF8 | (unsigned)SMTP_EXT_DELIVERBY)
+#define DECISIVE                                                      \
+	((unsigned)SMTP_EXT_SMTPUTF8 | (unsigned)SMTP_EXT_DELIVERBY | \
+	 (unsigned)SMTP_EXT_REQUIRETLS)
 
 /* ---- settling ---------------------------------------------------------- */
 

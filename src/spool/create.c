@@ -17,6 +17,9 @@
  *	syncfs, once for all
  *	transport/X/INODE		renamed to: accepted
  *
+ * or, if nobody recovers what is called .ready-, its name is .new-PID-N, and
+ * after a second syncfs it is accepted.
+ *
  * File systems write a file's bytes before its size (ext4's data=ordered, XFS,
  * Btrfs), so that files of the lengths in the name are whole.
  */
@@ -214,6 +217,17 @@ static int open_message(struct create *c, unsigned serial, struct err *err)
 	return choose_name(c, err);
 }
 
+/*
+ * Removes a staged control file. Should it be seen after all, under the name
+ * it was to have, its message stays.
+ */
+static void retract_staged(struct create *c)
+{
+	(void)unlinkat(c->transport_dir, str_cstr(&c->ready), 0);
+	if (exists(c->transport_dir, str_cstr(&c->name)) != 0)
+		c->is_done = true;
+}
+
 /* Closes everything, removes what is not committed. */
 static void abandon(struct create *c)
 {
@@ -221,11 +235,11 @@ static void abandon(struct create *c)
 	    c->is_message_linked ? &c->name : &c->temporary;
 
 	if (c->ready.len > 0 && !c->is_done)
-		(void)unlinkat(c->transport_dir, str_cstr(&c->ready), 0);
+		retract_staged(c);
 	if ((c->fd >= 0 || c->is_message_linked) && !c->is_done)
 		(void)unlinkat(c->queue_dir, str_cstr(name), 0);
 	fd_close(c->fd);
-	if (!c->borrows_dirs) {
+	if (c->office == NULL) {
 		fd_close(c->queue_dir);
 		fd_close(c->transport_dir);
 	}
@@ -268,7 +282,7 @@ int create_begin_in(struct create_office *o, struct create *ret,
 		.queue_dir = o->queue_dir,
 		.transport_dir = o->transport_dir,
 		.fd = -1,
-		.borrows_dirs = true,
+		.office = o,
 		.hash_levels = o->hash_levels,
 	};
 
@@ -403,17 +417,25 @@ void create_office_close(struct create_office *o)
 	*o = (struct create_office){ .queue_dir = -1, .transport_dir = -1 };
 }
 
-/* Writes the control file under its name for the time of waiting. */
+/* Creates the control file under its name for the time of waiting. */
+static int open_ready(struct create *c, uint64_t message_size,
+		      uint64_t control_size)
+{
+	if (!c->office->is_recovered)
+		return open_temporary(c->transport_dir, c->office->serial++,
+				      &c->ready);
+	str_addf(&c->ready, "%s%.*s.%ju.%ju", CREATE_READY,
+		 SLICE_ARG(create_base(c)), (uintmax_t)message_size,
+		 (uintmax_t)control_size);
+	return openat(c->transport_dir, str_cstr(&c->ready), new_flags,
+		      FILE_MODE);
+}
+
 static int write_ready(struct create *c, struct slice control,
 		       uint64_t message_size)
 {
-	int fd, r = -1;
+	int fd = open_ready(c, message_size, control.len), r = -1;
 
-	str_addf(&c->ready, "%s%.*s.%ju.%zu", CREATE_READY,
-		 SLICE_ARG(create_base(c)), (uintmax_t)message_size,
-		 control.len);
-	fd =
-	    openat(c->transport_dir, str_cstr(&c->ready), new_flags, FILE_MODE);
 	if (fd < 0)
 		str_clear(&c->ready); /* nothing of ours to remove */
 	else
@@ -426,7 +448,7 @@ int create_stage(struct create *c, struct slice control, struct err *err)
 {
 	struct stat st;
 
-	assert(c->borrows_dirs && !c->is_message_linked && c->ready.len == 0);
+	assert(c->office != NULL && !c->is_message_linked && c->ready.len == 0);
 	if (check_control(c, control, err) < 0)
 		return -1;
 	if (fstat(c->fd, &st) < 0 ||
@@ -453,7 +475,7 @@ static int sync_office(const struct create_office *o, struct err *err)
 }
 
 int create_settle(struct create_office *o, struct create **staged, size_t n,
-		  bool is_final, struct err *err)
+		  struct err *err)
 {
 	if (sync_office(o, err) < 0)
 		return -1;
@@ -465,8 +487,6 @@ int create_settle(struct create_office *o, struct create **staged, size_t n,
 			err_set(err, errno, "transport/%s: %s",
 				str_cstr(&c->name), strerror(errno));
 	}
-	if (!is_final || sync_office(o, err) == 0)
-		return 0;
-	/* Seen already, so it stays; the caller may send it again. */
-	return -1;
+	/* What is seen stays, even if this fails: it may be sent again. */
+	return o->is_recovered ? 0 : sync_office(o, err);
 }

@@ -12,10 +12,12 @@
  * time, is that of its last byte written.
  *
  * Many messages can share one wait for the disk (group commit): each is
- * staged, all are settled by one syncfs(2). A staged control file has a name
- * that begins with ".ready-" and tells how long both files are; should the
- * system go down before its last rename is on disk, spool/recover.h ends the
- * work.
+ * staged, all are settled by one syncfs(2). Where spool/recover.h is called at
+ * the next start, that is all: a staged control file has a name that begins
+ * with ".ready-" and tells how long both files are, so that the rest can be
+ * done should the system go down before the last rename is on disk. Else a
+ * second wait makes the names durable, and what was staged is worthless when
+ * its process is gone.
  */
 #ifndef SPOOL_CREATE_H
 #define SPOOL_CREATE_H
@@ -34,7 +36,8 @@ struct create_office {
 	int queue_dir, transport_dir;
 	bool is_one_disk; /* both lie on the same file system */
 	unsigned hash_levels;
-	unsigned serial; /* of temporary names */
+	unsigned serial;   /* of temporary names */
+	bool is_recovered; /* spool_recover() ends what a crash cuts off */
 };
 
 /* A message file being written; closed when all zero. */
@@ -45,7 +48,8 @@ struct create {
 	struct str name;	      /* hash prefix and base */
 	uint64_t inode;
 	struct str ready; /* the staged control file's name */
-	bool is_message_linked, is_done, borrows_dirs;
+	bool is_message_linked, is_done;
+	struct create_office *office; /* NULL: the directories are its own */
 	unsigned hash_levels;
 };
 
@@ -61,6 +65,7 @@ MUST_USE int create_begin(const char *postoffice, unsigned hash_levels,
 /*
  * Opens the directories; to be done before the first byte of a group is
  * written, since trouble of the disk is only told to who was there before.
+ * The caller sets is_recovered, if so; only one process may at a time.
  */
 MUST_USE int create_office_open(const char *postoffice, unsigned hash_levels,
 				struct create_office *ret, struct err *err);
@@ -96,14 +101,13 @@ MUST_USE int create_stage(struct create *c, struct slice control,
 			  struct err *err);
 
 /*
- * Makes n staged messages durable with one wait, then visible; those whose
- * is_done is set afterwards are accepted. Returns -1, and none is, if the
- * disk failed; err then, or if a single one could not be made visible, says
- * why. is_final: waits again for the new names, for a caller after whom
- * nobody calls spool_recover(). The caller must call create_end() for each.
+ * Makes n staged messages durable, then visible; those whose is_done is set
+ * afterwards are accepted, if it returns 0. -1: the disk failed, and none is;
+ * err then, or if a single one could not be made visible, says why. The caller
+ * must call create_end() for each.
  */
 MUST_USE int create_settle(struct create_office *o, struct create **staged,
-			   size_t n, bool is_final, struct err *err);
+			   size_t n, struct err *err);
 
 /* The file name without hash directories, for the `i` line. Borrowed. */
 struct slice create_base(const struct create *c);

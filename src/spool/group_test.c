@@ -39,6 +39,8 @@ static void add_control(const struct create *c, const char *body,
 		 SLICE_ARG(create_base(c)), strlen(body));
 }
 
+static bool is_recovered = true; /* what begin() makes the office */
+
 /* Stages N messages with the bodies "0", "1", ... */
 static void begin(struct group *g, unsigned levels)
 {
@@ -49,6 +51,7 @@ static void begin(struct group *g, unsigned levels)
 	office_make(&g->o);
 	assert_int_equal(
 	    create_office_open(g->o.dir, levels, &g->office, &g->o.err), 0);
+	g->office.is_recovered = is_recovered;
 	for (unsigned i = 0; i < N; i++) {
 		const char body[] = { (char)('0' + i), '\0' };
 		struct create *c = &g->files[i];
@@ -110,7 +113,7 @@ static void test_group_is_seen_after_one_wait(void **state)
 		begin(&g, levels);
 		assert_int_equal(count_visible(&g), 0);
 		assert_int_equal(
-		    create_settle(&g.office, g.staged, N, false, &g.o.err), 0);
+		    create_settle(&g.office, g.staged, N, &g.o.err), 0);
 		assert_int_equal(n_syncs, 1);
 		assert_int_equal(count_visible(&g), N);
 		for (int i = 0; i < N; i++)
@@ -129,8 +132,7 @@ static void test_group_whose_sync_fails_leaves_nothing(void **state)
 	(void)state;
 	begin(&g, 1);
 	sync_errno = EIO;
-	assert_int_equal(create_settle(&g.office, g.staged, N, false, &g.o.err),
-			 -1);
+	assert_int_equal(create_settle(&g.office, g.staged, N, &g.o.err), -1);
 	assert_int_equal(g.o.err.code, EIO);
 	assert_int_equal(count_visible(&g), 0);
 	for (int i = 0; i < N; i++)
@@ -148,8 +150,7 @@ static void test_one_that_cannot_be_seen_is_not_accepted(void **state)
 	steps.calls = 0;
 	steps.fail_at = 2;
 	steps.fail_errno = ENOSPC;
-	assert_int_equal(create_settle(&g.office, g.staged, N, false, &g.o.err),
-			 0);
+	assert_int_equal(create_settle(&g.office, g.staged, N, &g.o.err), 0);
 	assert_true(g.files[0].is_done && !g.files[1].is_done &&
 		    g.files[2].is_done);
 	assert_int_equal(g.o.err.code, ENOSPC);
@@ -188,6 +189,52 @@ static void test_staged_messages_are_recovered(void **state)
 		assert_int_equal(done.published + done.removed, 0);
 		end(&g);
 	}
+}
+
+/* Without anybody to recover them the names are waited for, too. */
+static void test_group_alone_waits_for_its_names(void **state)
+{
+	struct recovered done;
+	struct group g;
+
+	(void)state;
+	is_recovered = false;
+	begin(&g, 1);
+	assert_int_equal(create_settle(&g.office, g.staged, N, &g.o.err), 0);
+	assert_int_equal(n_syncs, 2);
+	assert_int_equal(count_visible(&g), N);
+	end(&g);
+	/* While it lives nobody touches what it has staged. */
+	begin(&g, 1);
+	for (int i = 0; i < N; i++) {
+		assert_true(slice_starts(str_slice(&g.files[i].ready),
+					 SLICE(CREATE_NEW)));
+		assert_int_equal(g.files[i].fd, -1);
+	}
+	crash(&g);
+	done = recover(&g, 0); /* of a dead process: in this test our own */
+	assert_int_equal(done.published, 0);
+	assert_int_equal(count_files(&g.o, "."), 0);
+	end(&g);
+	is_recovered = true;
+}
+
+/* Somebody else made it visible: its message must not go. */
+static void test_message_of_a_visible_control_file_stays(void **state)
+{
+	struct recovered done;
+	struct group g;
+
+	(void)state;
+	begin(&g, 0);
+	done = recover(&g, 3600);
+	assert_int_equal(done.published, N);
+	assert_int_equal(create_settle(&g.office, g.staged, N, &g.o.err), 0);
+	for (int i = 0; i < N; i++)
+		create_end(&g.files[i]);
+	assert_int_equal(count_files(&g.o, "queue"), N);
+	assert_int_equal(count_files(&g.o, "transport"), N);
+	end(&g);
 }
 
 static void cut_file(struct group *g, const char *folder, const char *name,
@@ -266,8 +313,7 @@ static void test_only_what_nobody_needs_is_removed(void **state)
 
 	(void)state;
 	begin(&g, 0);
-	assert_int_equal(create_settle(&g.office, g.staged, N, false, &g.o.err),
-			 0);
+	assert_int_equal(create_settle(&g.office, g.staged, N, &g.o.err), 0);
 	for (int i = 0; i < N; i++)
 		create_end(&g.files[i]);
 	str_addf(&mine, "queue/.new-%d-0", (int)getppid());
@@ -299,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_group_whose_sync_fails_leaves_nothing),
 		cmocka_unit_test(test_one_that_cannot_be_seen_is_not_accepted),
 		cmocka_unit_test(test_staged_messages_are_recovered),
+		cmocka_unit_test(test_group_alone_waits_for_its_names),
+		cmocka_unit_test(test_message_of_a_visible_control_file_stays),
 		cmocka_unit_test(test_messages_that_are_not_whole_are_removed),
 		cmocka_unit_test(
 		    test_recovered_message_keeps_what_agents_wrote),

@@ -91,7 +91,7 @@ static int settle(struct subm_direct *d, struct err *err)
 
 	for (size_t i = 0; i < d->n; i++)
 		files[i] = subm_intake_file(d->ended[i]);
-	if (create_settle(&d->office, files, d->n, true, err) < 0)
+	if (create_settle(&d->office, files, d->n, err) < 0)
 		code = subm_spool_trouble(err);
 	free(files);
 	return code;

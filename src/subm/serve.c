@@ -424,7 +424,7 @@ static void settle(struct server *s)
 	for (size_t i = 0; i < s->n_ended; i++)
 		if (s->ended[i].intake != NULL)
 			files[n++] = subm_intake_file(s->ended[i].intake);
-	if (n > 0 && create_settle(&s->office, files, n, false, &err) < 0)
+	if (n > 0 && create_settle(&s->office, files, n, &err) < 0)
 		log_line(LOG_LEVEL_ERROR, "submission: %s", err.text);
 	for (size_t i = 0; i < s->n_ended; i++) {
 		struct ended *e = &s->ended[i];
@@ -598,6 +598,7 @@ static int start(struct server *s, struct err *err)
 			 "submission: %zu messages recovered, %zu files"
 			 " without one removed",
 			 done.published, done.removed);
+	s->office.is_recovered = true;
 	s->listener = unixsock_listen(site->postoffice, WIRE_SOCKET, err);
 	if (s->listener < 0)
 		return EX_CANTCREAT;
