@@ -316,6 +316,14 @@ static int read_entry(struct reading *r, struct err *err)
 	return read_old(r, err);
 }
 
+/* A dot at the end of a name changes nothing (RFC 1034 3.1). */
+static struct slice without_dot(struct slice name)
+{
+	if (name.len > 0 && name.p[name.len - 1] == '.')
+		name.len--;
+	return name;
+}
+
 /* Is it the line of a channel and a host? Then *line is what is behind them. */
 static bool is_line_of(struct slice *line, struct slice channel,
 		       struct slice host)
@@ -326,7 +334,8 @@ static bool is_line_of(struct slice *line, struct slice channel,
 		return false;
 	if (!slice_eq(word, SLICE("*")) && !slice_eq(word, channel))
 		return false;
-	if (!slice_word(&rest, &word) || !slice_eq_nocase(word, host))
+	if (!slice_word(&rest, &word) ||
+	    !slice_eq_nocase(without_dot(word), without_dot(host)))
 		return false;
 	*line = rest;
 	return true;

@@ -44,6 +44,7 @@ static void test_original_form(void **state)
 	} rows[] = {
 		{ "smtp-lmtp", "imap.example.org", "myname", "secret", 4 },
 		{ "smtp", "IMAP.Example.ORG", "me", "first", 5 },
+		{ "smtp", "imap.example.org.", "me", "first", 5 },
 		{ "SMTP", "imap.example.org", NULL, NULL, 0 },
 		{ "any", "every.example.org", "a", "b", 7 },
 		{ "smtp", "[192.0.2.1]", "me", "last", 8 },
