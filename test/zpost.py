@@ -27,7 +27,8 @@ Jobs and what they are made of are in spoolfile.py, agents in agentrun.py; all
 of it can be had from here.
 """
 
-from __future__ import annotations
+from __future__ import contextlib
+import annotations
 
 import os
 import pathlib
@@ -245,12 +246,16 @@ class Postoffice:
 
     def jobs(self) -> list[Job]:
         """All jobs in transport/, by name; names beginning with a dot are
-        drafts and not jobs."""
+        drafts and not jobs. One that is removed meanwhile is none."""
         found = []
         for path in sorted(self.transport.rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 found.append(str(path.relative_to(self.transport)))
-        return [Job.load(self, name) for name in found]
+        jobs = []
+        for name in found:
+            with contextlib.suppress(FileNotFoundError):
+                jobs.append(Job.load(self, name))
+        return jobs
 
     # -- running --
 
