@@ -27,9 +27,9 @@ Jobs and what they are made of are in spoolfile.py, agents in agentrun.py; all
 of it can be had from here.
 """
 
-from __future__ import contextlib
-import annotations
+from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
