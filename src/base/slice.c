@@ -140,6 +140,13 @@ struct slice slice_trim(struct slice s)
 	return s;
 }
 
+struct slice slice_without_dot(struct slice s)
+{
+	if (s.len > 1 && s.p[s.len - 1] == '.')
+		s.len--;
+	return s;
+}
+
 bool slice_word(struct slice *rest, struct slice *ret_word)
 {
 	struct slice s = *rest;

@@ -76,6 +76,9 @@ bool slice_has_8bit(struct slice s);
 /* s without blanks and TABs at both ends. */
 struct slice slice_trim(struct slice s);
 
+/* s without a dot at its end; "." stays. */
+struct slice slice_without_dot(struct slice s);
+
 /*
  * Cuts the next word off *rest: skips blanks and TABs, takes bytes up to the
  * next blank or TAB. Returns false, and leaves *ret_word alone, when only

@@ -147,6 +147,11 @@ static void test_blanks_are_trimmed_at_both_ends(void **state)
 	assert_slice_is(slice_trim(SLICE("a")), "a");
 	assert_slice_is(slice_trim(SLICE(" \t ")), "");
 	assert_slice_is(slice_trim(SLICE("\na\r")), "\na\r");
+	assert_slice_is(slice_without_dot(SLICE("a.b.")), "a.b");
+	assert_slice_is(slice_without_dot(SLICE("a..")), "a.");
+	assert_slice_is(slice_without_dot(SLICE("a")), "a");
+	assert_slice_is(slice_without_dot(SLICE(".")), ".");
+	assert_slice_is(slice_without_dot(SLICE("")), "");
 }
 
 static void test_words_are_cut_one_by_one(void **state)

@@ -70,12 +70,6 @@ bool tlsterms_is_name(struct slice s)
 	return true;
 }
 
-static struct slice without_last_dot(struct slice s)
-{
-	return s.len > 1 && s.p[s.len - 1] == '.' ? slice_head(s, s.len - 1)
-						  : s;
-}
-
 static int read_names(struct tlsterms_reader *r, struct slice value,
 		      struct err *err)
 {
@@ -83,7 +77,7 @@ static int read_names(struct tlsterms_reader *r, struct slice value,
 	struct slice item, name;
 
 	while (cut_item(&value, &item)) {
-		item = without_last_dot(item);
+		item = slice_without_dot(item);
 		name = item.len > 1 && item.p[0] == '.' ? slice_from(item, 1)
 							: item;
 		if (!tlsterms_is_name(name))
@@ -102,7 +96,7 @@ static int read_names(struct tlsterms_reader *r, struct slice value,
 static int read_servername(struct tlsterms_reader *r, struct slice value,
 			   struct err *err)
 {
-	value = without_last_dot(value);
+	value = slice_without_dot(value);
 	if (!tlsterms_is_name(value))
 		return FAIL(err,
 			    "'%.*s' is neither hostname, nexthop nor a domain "

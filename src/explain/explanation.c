@@ -30,13 +30,9 @@ void explanation_free(struct explanation *e)
 void explained_address(struct str *to, const struct net_addr *addr)
 {
 	struct str text = STR_INIT;
-	struct slice plain;
 
-	net_addr_print(&text, addr);
-	plain = str_slice(&text);
-	if (slice_starts(plain, SLICE("ipv6 ")))
-		plain = slice_from(plain, 5);
-	str_add_clean(to, plain, SIZE_MAX);
+	net_addr_print_plain(&text, addr);
+	str_add_clean(to, str_slice(&text), SIZE_MAX);
 	str_done(&text);
 }
 

@@ -99,7 +99,7 @@ int net_unix_addr(struct slice path, struct net_addr *ret, struct err *err)
 	return 0;
 }
 
-void net_addr_print(struct str *to, const struct net_addr *addr)
+void net_addr_print_plain(struct str *to, const struct net_addr *addr)
 {
 	char text[INET6_ADDRSTRLEN] = "";
 
@@ -110,7 +110,7 @@ void net_addr_print(struct str *to, const struct net_addr *addr)
 		break;
 	case AF_INET6:
 		inet_ntop(AF_INET6, &addr->u.v6.sin6_addr, text, sizeof(text));
-		str_addf(to, "ipv6 %s", text);
+		str_adds(to, text);
 		break;
 	case AF_UNIX:
 		str_addf(to, "UNIX:%s", addr->u.local.sun_path);
@@ -119,6 +119,13 @@ void net_addr_print(struct str *to, const struct net_addr *addr)
 		str_adds(to, "unknown address");
 		break;
 	}
+}
+
+void net_addr_print(struct str *to, const struct net_addr *addr)
+{
+	if (addr->u.any.sa_family == AF_INET6)
+		str_adds(to, "ipv6 ");
+	net_addr_print_plain(to, addr);
 }
 
 void net_addr_print_literal(struct str *to, const struct net_addr *addr)

@@ -44,6 +44,9 @@ MUST_USE int net_unix_addr(struct slice path, struct net_addr *ret,
  */
 void net_addr_print(struct str *to, const struct net_addr *addr);
 
+/* The same without the "ipv6 ", for programs: "2001:db8::1". */
+void net_addr_print_plain(struct str *to, const struct net_addr *addr);
+
 /*
  * Adds an address as a literal for EHLO and Remote-MTA (RFC 5321 4.1.3):
  * "[192.0.2.1]", "[IPv6:2001:db8::1]"; "localhost" for a UNIX socket.

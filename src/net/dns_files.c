@@ -174,13 +174,6 @@ static const struct keyword rules[] = {
 	{ "onion", RULE_NOWHERE },	/* RFC 7686 2 */
 };
 
-static struct slice without_dot(struct slice name)
-{
-	if (name.len > 1 && name.p[name.len - 1] == '.')
-		name.len--;
-	return name;
-}
-
 static void give_addresses(struct dns_answer *answer,
 			   const struct dns_record *records, size_t n,
 			   struct arena *a)
@@ -200,7 +193,7 @@ bool dns_rule_answer(struct dns_answer *answer, struct arena *a)
 		{ .address = { .bytes = { 127, [3] = 1 } } },
 		{ .address = { .is_v6 = true, .bytes = { [15] = 1 } } },
 	};
-	struct slice name = without_dot(answer->name);
+	struct slice name = slice_without_dot(answer->name);
 	const struct keyword *rule =
 	    keyword_find(rules, COUNT(rules),
 			 slice_has(name, '.')
@@ -269,7 +262,7 @@ static bool read_host(struct slice address, bool is_v6, struct dns_record *ret)
 bool dns_hosts_answer(struct slice text, struct dns_answer *answer,
 		      struct arena *a)
 {
-	struct slice name = without_dot(answer->name), address, first;
+	struct slice name = slice_without_dot(answer->name), address, first;
 	struct slice canonical = { 0 };
 	struct dns_record record = { 0 };
 	struct str found = STR_INIT; /* of records, one behind the other */

@@ -183,13 +183,6 @@ static bool is_domain(struct slice s)
 	return true;
 }
 
-static struct slice without_dot(struct slice name)
-{
-	if (name.len > 1 && name.p[name.len - 1] == '.')
-		name.len--;
-	return name;
-}
-
 static bool is_pattern(struct slice s)
 {
 	if (slice_starts(s, SLICE("*.")))
@@ -234,7 +227,7 @@ static const char *read_value(struct reading *r, int field, struct slice value)
 			   ? NULL
 			   : "a number of seconds";
 	default:
-		value = without_dot(value);
+		value = slice_without_dot(value);
 		if (!is_pattern(value))
 			return "a host, or *. and a domain";
 		r->mx = mem_grow(r->mx, &r->cap, r->policy.n_mx + 1,
@@ -333,7 +326,7 @@ static bool matches(struct slice pattern, struct slice host)
 bool sts_policy_matches(const struct sts_policy *policy, struct slice host,
 			struct slice *ret_pattern)
 {
-	host = without_dot(host);
+	host = slice_without_dot(host);
 	for (size_t i = 0; i < policy->n_mx; i++) {
 		if (!matches(policy->mx[i], host))
 			continue;

@@ -47,13 +47,9 @@ static void put_time(struct json *j, const char *key, int64_t unix_ms)
 static void put_ip(struct json *j, const char *key, const struct net_addr *addr)
 {
 	struct str text = STR_INIT;
-	struct slice plain;
 
-	net_addr_print(&text, addr);
-	plain = str_slice(&text);
-	if (slice_starts(plain, SLICE("ipv6 ")))
-		plain = slice_from(plain, 5);
-	json_text(j, key, plain);
+	net_addr_print_plain(&text, addr);
+	json_text(j, key, str_slice(&text));
 	str_done(&text);
 }
 

@@ -138,11 +138,8 @@ static struct slice address_text(const struct net_addr *addr, struct arena *a)
 	struct str text = STR_INIT;
 	struct slice plain;
 
-	net_addr_print(&text, addr);
-	plain = str_slice(&text);
-	if (slice_starts(plain, SLICE("ipv6 ")))
-		plain = slice_from(plain, 5);
-	plain = arena_dup(a, plain);
+	net_addr_print_plain(&text, addr);
+	plain = arena_dup(a, str_slice(&text));
 	str_done(&text);
 	return plain;
 }
