@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <time.h>
 
 /* Bytes of a field. */
@@ -157,9 +158,6 @@ void syslog_print(struct str *to, const struct syslog_entry *e,
 
 /* ---- the hand ----------------------------------------------------------- */
 
-/* LOG_MAIL | LOG_INFO, as RFC 3164 4.1.1 writes it. */
-#define PRIORITY "<22>"
-
 struct syslog {
 	const char *path, *ident;
 	pid_t pid;
@@ -169,7 +167,9 @@ struct syslog {
 	uint64_t n_lost;
 	time_t second; /* what `date` shows */
 	struct str date, packet;
-	size_t sent; /* of the packet */
+	size_t sent;  /* of the packet */
+	int wait;     /* for a daemon that does not read, milliseconds */
+	int severity; /* of the line that is being sent */
 };
 
 struct syslog *syslog_new(const char *path, const char *ident, pid_t pid)
@@ -270,9 +270,9 @@ static bool send_packet(struct syslog *s)
 			return false;
 		code = send_now(s);
 	}
-	if (is_full(code)) {
+	if (is_full(code) && s->wait > 0) {
 		p.fd = s->fd;
-		if (poll(&p, 1, SYSLOG_WAIT) > 0)
+		if (poll(&p, 1, s->wait) > 0)
 			code = send_now(s);
 	}
 	if (code != 0 && s->is_stream && s->sent > 0)
@@ -301,7 +301,8 @@ static void add_date(struct syslog *s, struct str *to)
 static bool send_line(struct syslog *s, struct slice line)
 {
 	str_clear(&s->packet);
-	str_adds(&s->packet, PRIORITY);
+	/* As RFC 3164 4.1.1 writes it. */
+	str_addf(&s->packet, "<%d>", LOG_MAIL | s->severity);
 	add_date(s, &s->packet);
 	str_addf(&s->packet, " %s[%ld]: ", s->ident, (long)s->pid);
 	str_add(&s->packet, line);
@@ -324,7 +325,7 @@ static bool tell_lost(struct syslog *s)
 	return is_told;
 }
 
-void syslog_send(struct syslog *s, struct slice line)
+static void send_or_count(struct syslog *s, struct slice line)
 {
 	/* The clock is looked at only after trouble. */
 	if (s->n_lost > 0 && now_ms() < s->quiet_until) {
@@ -335,4 +336,18 @@ void syslog_send(struct syslog *s, struct slice line)
 		return;
 	s->n_lost++;
 	s->quiet_until = now_ms() + SYSLOG_PAUSE;
+}
+
+void syslog_send(struct syslog *s, struct slice line)
+{
+	s->wait = SYSLOG_WAIT;
+	s->severity = LOG_INFO;
+	send_or_count(s, line);
+}
+
+void syslog_send_as(struct syslog *s, int severity, struct slice line)
+{
+	s->wait = 0;
+	s->severity = severity;
+	send_or_count(s, line);
 }

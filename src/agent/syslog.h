@@ -79,6 +79,12 @@ void syslog_free(struct syslog *s);
  */
 void syslog_send(struct syslog *s, struct slice line);
 
+/*
+ * The same with another severity, LOG_ERR to LOG_DEBUG of syslog(3), and for
+ * somebody who cannot wait: a daemon that is slow loses the line at once.
+ */
+void syslog_send_as(struct syslog *s, int severity, struct slice line);
+
 /* Milliseconds. */
 enum { SYSLOG_WAIT = 200, SYSLOG_PAUSE = 10 * 1000 };
 

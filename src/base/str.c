@@ -167,6 +167,22 @@ void str_add_clean(struct str *s, struct slice text, size_t max)
 	s->p[s->len] = '\0';
 }
 
+void str_force_utf8(struct str *s)
+{
+	size_t i = 0;
+
+	while (i < s->len) {
+		uint32_t u;
+		size_t n = 1;
+
+		if ((unsigned char)s->p[i] >= 0x80)
+			n = take_utf8(slice_from(str_slice(s), i), &u);
+		if (n == 0)
+			s->p[i++] = '?';
+		i += n;
+	}
+}
+
 void str_cut(struct str *s, size_t len)
 {
 	assert(len <= s->len);

@@ -51,6 +51,9 @@ void str_addu(struct str *s, uint64_t n);
  */
 void str_add_clean(struct str *s, struct slice text, size_t max);
 
+/* Makes valid UTF-8 of s: each byte that belongs to no character is a '?'. */
+void str_force_utf8(struct str *s);
+
 /* Cuts s to its first len bytes; len is at most s->len. */
 void str_cut(struct str *s, size_t len);
 

@@ -213,6 +213,33 @@ static void test_clean_text_has_no_control_byte(void **state)
 	}
 }
 
+static void test_what_is_forced_is_utf8(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "plain\n", "plain\n" },
+		{ "b\303\266b \360\237\230\200",
+		  "b\303\266b \360\237\230\200" },
+		{ "b\366b", "b?b" },
+		{ "\303", "?" },
+		{ "\303\303\266", "?\303\266" },
+		{ "\300\257 \355\240\200", "?? ???" },
+	};
+	struct str s = STR_INIT;
+
+	(void)state;
+	str_force_utf8(&s);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		str_clear(&s);
+		str_adds(&s, rows[i].in);
+		str_force_utf8(&s);
+		assert_slice_is(str_slice(&s), rows[i].want);
+	}
+	str_done(&s);
+}
+
 static void test_clean_text_is_cut_at_the_limit(void **state)
 {
 	struct str s = STR_INIT;
@@ -279,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_long_format_is_not_cut),
 		cmocka_unit_test(test_clean_text_has_no_control_byte),
 		cmocka_unit_test(test_clean_text_is_cut_at_the_limit),
+		cmocka_unit_test(test_what_is_forced_is_utf8),
 		cmocka_unit_test(test_cut_and_shift_keep_the_right_end),
 		cmocka_unit_test(test_wiped_string_is_empty_and_of_use),
 	};

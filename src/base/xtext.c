@@ -71,3 +71,40 @@ bool xtext_valid(struct slice s)
 	str_done(&plain);
 	return valid;
 }
+
+/* ---- addresses of type "utf-8" ------------------------------------------ */
+
+/* The first character of valid UTF-8 and its length. */
+static uint32_t first_char(struct slice s, size_t *ret_len)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	uint32_t code = len == 1 ? c : c & (0x7fU >> len);
+
+	for (size_t i = 1; i < len && i < s.len; i++)
+		code = code << 6 | ((unsigned char)s.p[i] & 0x3fU);
+	*ret_len = len;
+	return code;
+}
+
+/* What xtext leaves alone, without the backslash. */
+bool xtext_is_qchar(uint32_t c)
+{
+	return c > ' ' && c < 0x7f && c != '+' && c != '=' && c != '\\';
+}
+
+void xtext_quote_utf8(struct str *to, struct slice text, bool is_ascii,
+		      char kept)
+{
+	size_t len;
+
+	for (; text.len > 0; text = slice_from(text, len)) {
+		uint32_t c = first_char(text, &len);
+
+		if (xtext_is_qchar(c) || (!is_ascii && c >= 0x80) ||
+		    (kept != '\0' && c == (unsigned char)kept))
+			str_add(to, slice_head(text, len));
+		else
+			str_addf(to, "\\x{%02X}", (unsigned)c);
+	}
+}

@@ -53,23 +53,108 @@ void notice_print_date(struct str *to, int64_t unix_time)
 
 /* ---- pieces ------------------------------------------------------------- */
 
-static bool is_8bit(const struct notice *n)
+/* The character of a "{HEX}" behind "\\x", as UTF-8; false: it is none. */
+static bool add_embedded(struct str *to, struct slice hex)
 {
-	if (slice_has_8bit(n->to) || slice_has_8bit(n->header) ||
-	    (n->has_body && slice_has_8bit(n->body)))
+	uint32_t u = 0;
+
+	if (hex.len == 0 || hex.len > 6)
+		return false;
+	for (size_t i = 0; i < hex.len; i++) {
+		char c = ascii_upper(hex.p[i]);
+
+		if (!ascii_is_digit(c) && (c < 'A' || c > 'F'))
+			return false;
+		u = u << 4 |
+		    (uint32_t)(ascii_is_digit(c) ? c - '0' : c - 'A' + 10);
+	}
+	if (u < 0x20 || u == 0x7f || u > 0x10ffff ||
+	    (u >= 0xd800 && u <= 0xdfff))
+		return false;
+	if (u < 0x80) {
+		str_addc(to, (char)u);
 		return true;
-	for (size_t i = 0; i < n->n_rcpts; i++)
-		if (slice_has_8bit(n->rcpts[i].address) ||
-		    slice_has_8bit(n->rcpts[i].text))
-			return true;
-	return false;
+	}
+	if (u >= 0x10000)
+		str_addc(to, (char)(0xf0 | u >> 18));
+	if (u >= 0x800)
+		str_addc(to, (char)(u >= 0x10000 ? 0x80 | (u >> 12 & 0x3f)
+						 : 0xe0 | u >> 12));
+	str_addc(to,
+		 (char)(u >= 0x800 ? 0x80 | (u >> 6 & 0x3f) : 0xc0 | u >> 6));
+	str_addc(to, (char)(0x80 | (u & 0x3f)));
+	return true;
+}
+
+/* utf-8-addr-xtext and -unitext (RFC 6533 3). */
+static bool add_unitext(struct str *to, struct slice s)
+{
+	const struct slice begin = SLICE("\\x{");
+	size_t was = to->len;
+
+	while (s.len > 0) {
+		size_t n = slice_find_text(s, begin);
+		struct slice hex;
+
+		str_add(to, slice_head(s, n));
+		s = slice_from(s, n);
+		if (s.len == 0)
+			break;
+		s = slice_from(s, begin.len);
+		n = slice_find(s, '}');
+		hex = slice_head(s, n);
+		if (n == s.len || !add_embedded(to, hex)) {
+			str_cut(to, was);
+			return false;
+		}
+		s = slice_from(s, n + 1);
+	}
+	return true;
+}
+
+bool notice_orcpt(struct str *to, struct slice value, struct slice *ret_type)
+{
+	struct slice rest = value, type;
+
+	if (!slice_cut(&rest, ';', &type) || rest.p == NULL || rest.len == 0)
+		return false;
+	*ret_type = type;
+	return slice_eq_nocase(type, SLICE("utf-8")) ? add_unitext(to, rest)
+						     : xtext_decode(to, rest);
+}
+
+/* Is the recipient, or whom the sender named, outside ASCII? */
+static bool is_wide(const struct notice_rcpt *r)
+{
+	struct str original = STR_INIT;
+	struct slice type;
+	bool is = slice_has_8bit(r->address) ||
+		  (notice_orcpt(&original, r->orcpt, &type) &&
+		   slice_eq_nocase(type, SLICE("utf-8")) &&
+		   slice_has_8bit(str_slice(&original)));
+
+	str_done(&original);
+	return is;
 }
 
 /* Has the machine's part an address outside ASCII? */
 static bool is_global(const struct notice *n)
 {
 	for (size_t i = 0; i < n->n_rcpts; i++)
-		if (slice_has_8bit(n->rcpts[i].address))
+		if (is_wide(&n->rcpts[i]))
+			return true;
+	return false;
+}
+
+static bool is_8bit(const struct notice *n)
+{
+	if (slice_has_8bit(n->header) || slice_has_8bit(n->remark) ||
+	    slice_has_8bit(n->about_subject) ||
+	    (n->has_body && slice_has_8bit(n->body)) || is_global(n))
+		return true;
+	for (size_t i = 0; i < n->n_rcpts; i++)
+		if (slice_has_8bit(n->rcpts[i].text) ||
+		    slice_has_8bit(n->rcpts[i].remote_mta))
 			return true;
 	return false;
 }
@@ -129,6 +214,8 @@ static const struct advice advices[] = {
 	  "The message goes in a circle. Please tell the postmaster." },
 	{ "5.4.7", "It was tried for as long as is allowed here. Please try "
 		   "again later, or reach the recipient in another way." },
+	{ "5.6.7", "That system takes no addresses outside ASCII. Please use "
+		   "another address of the recipient." },
 	{ "5.7.", "The recipient's system refuses the message by its rules. "
 		  "Please ask its postmaster, in another way." },
 	{ "5.", "If the reason above does not help, please ask your "
@@ -174,12 +261,50 @@ static void add_wrapped(struct str *to, struct slice text)
 	str_done(&clean);
 }
 
-static void add_rcpt_words(struct str *to, const struct notice *n,
-			   const struct notice_rcpt *r)
+/* "    last tried on DATE", if there is one. */
+static void add_when(struct str *to, const char *what, int64_t t)
 {
-	str_adds(to, "\n  <");
+	if (t <= 0)
+		return;
+	str_addf(to, "    %s ", what);
+	notice_print_date(to, t);
+	str_addc(to, '\n');
+}
+
+/* The recipient as the sender named it and, should it differ, as it is now. */
+static void add_who(struct str *to, const struct notice_rcpt *r)
+{
+	struct str original = STR_INIT;
+	struct slice type;
+
+	str_adds(to, "  <");
+	if (notice_orcpt(&original, r->orcpt, &type) &&
+	    !slice_eq_nocase(str_slice(&original), r->address)) {
+		str_add_clean(to, str_slice(&original), VALUE_MAX);
+		str_adds(to, ">, which is now\n  <");
+	}
 	str_add_clean(to, r->address, VALUE_MAX);
 	str_adds(to, ">\n");
+	str_done(&original);
+}
+
+/* What a success was, in the words of RFC 3461 5.2. */
+static const char *success_of(struct slice action)
+{
+	if (slice_eq_nocase(action, SLICE("relayed")))
+		return "It was handed on to a system that sends no reports of "
+		       "success: you will hear no more of it.";
+	if (slice_eq_nocase(action, SLICE("expanded")))
+		return "It went on to all who stand behind this address.";
+	return "It was delivered.";
+}
+
+/* What happened, where, when, and what to do. */
+static void add_why(struct str *to, const struct notice *n,
+		    const struct notice_rcpt *r)
+{
+	bool is_done = n->kind == NOTICE_DELIVERED;
+
 	if (r->text.len > 0)
 		add_wrapped(to, r->text);
 	if (r->remote_mta.len > 0) {
@@ -190,56 +315,99 @@ static void add_rcpt_words(struct str *to, const struct notice *n,
 		str_add_clean(to, slice_trim(rest), VALUE_MAX);
 		str_addc(to, '\n');
 	}
-	if (r->attempted > 0) {
-		str_adds(to, n->kind == NOTICE_DELIVERED
-				 ? "    on "
-				 : "    last tried on ");
-		notice_print_date(to, r->attempted);
+	add_when(to, is_done ? "on" : "last tried on", r->attempted);
+	add_when(to, "tried until", r->retry_until);
+	add_wrapped(to, slice_of(is_done ? success_of(r->action)
+					 : advice_of(r->status)));
+}
+
+static bool has_same_end(const struct notice_rcpt *a,
+			 const struct notice_rcpt *b)
+{
+	return slice_eq(a->text, b->text) && slice_eq(a->status, b->status) &&
+	       slice_eq(a->action, b->action) &&
+	       slice_eq(a->remote_mta, b->remote_mta) &&
+	       a->retry_until == b->retry_until;
+}
+
+/* Recipients one behind the other of which the same is to be said: once. */
+static void add_rcpts(struct str *to, const struct notice *n)
+{
+	size_t shown = n->n_rcpts, i = 0;
+
+	if (shown > NOTICE_WORDS_MAX)
+		shown = NOTICE_WORDS_MAX;
+	while (i < shown) {
+		const struct notice_rcpt *r = &n->rcpts[i];
+
 		str_addc(to, '\n');
+		do
+			add_who(to, &n->rcpts[i++]);
+		while (i < shown && has_same_end(r, &n->rcpts[i]));
+		add_why(to, n, &n->rcpts[i - 1]);
 	}
-	if (r->retry_until > 0) {
-		str_adds(to, "    tried until ");
-		notice_print_date(to, r->retry_until);
-		str_addc(to, '\n');
-	}
-	if (n->kind != NOTICE_DELIVERED)
-		add_wrapped(to, slice_of(advice_of(r->status)));
+	if (shown < n->n_rcpts)
+		str_addf(to,
+			 "\n  and %zu more; the second part of this report "
+			 "names them all.\n",
+			 n->n_rcpts - shown);
 }
 
 static void add_words(struct str *to, const struct notice *n)
 {
-	static const char *const begins[] = {
-		[NOTICE_FAILED] = "Your message could not be delivered to:\n",
-		[NOTICE_DELAYED] =
-		    "Your message has not been delivered yet to:\n",
-		[NOTICE_DELIVERED] = "As you asked to hear, it went to:\n",
+	static const char *const ends[] = {
+		[NOTICE_FAILED] = "could not be delivered to:\n",
+		[NOTICE_DELAYED] = "has not been delivered yet to:\n",
+		[NOTICE_DELIVERED] = "went, as you asked to hear, to:\n",
 	};
 
 	str_adds(to, "This is the mail system of ");
 	str_add_clean(to, n->host, VALUE_MAX);
-	str_adds(to, ".\n\n");
-	str_adds(to, begins[n->kind]);
-	for (size_t i = 0; i < n->n_rcpts; i++)
-		add_rcpt_words(to, n, &n->rcpts[i]);
-	str_adds(to, n->has_body
-			 ? "\nThe message is attached.\n"
+	str_adds(to, ".\n\nYour message");
+	if (n->arrived > 0) {
+		str_adds(to, " of ");
+		notice_print_date(to, n->arrived);
+	}
+	if (n->about_subject.len > 0) {
+		str_adds(to, "\n    \"");
+		str_add_clean(to, n->about_subject, VALUE_MAX);
+		str_addc(to, '"');
+	}
+	str_addc(to, '\n');
+	str_adds(to, ends[n->kind]);
+	add_rcpts(to, n);
+	str_adds(to, n->has_body ? "\nThe message is attached.\n"
+		     : n->is_too_large
+			 ? "\nThe message is too large to be attached; its "
+			   "header is.\n"
 			 : "\nThe header of the message is attached.\n");
+	if (n->remark.len > 0) {
+		str_addc(to, '\n');
+		str_add(to, n->remark);
+		if (n->remark.p[n->remark.len - 1] != '\n')
+			str_addc(to, '\n');
+	}
+	str_force_utf8(to);
 }
 
 /* ---- for programs ------------------------------------------------------- */
 
-/* TYPE ";" xtext, decoded; what is no such thing is left out. */
+/* What is no ORCPT value is left out. */
 static void add_orcpt(struct str *to, struct slice orcpt)
 {
-	struct slice rest = orcpt, type;
-	struct str text = STR_INIT;
+	struct str text = STR_INIT, value = STR_INIT;
+	struct slice type;
 
-	if (!slice_cut(&rest, ';', &type) || rest.p == NULL || rest.len == 0)
-		return;
-	str_add(&text, type);
-	str_addc(&text, ';');
-	if (xtext_decode(&text, rest))
-		add_field(to, "Original-Recipient", str_slice(&text));
+	if (notice_orcpt(&text, orcpt, &type)) {
+		str_add(&value, type);
+		str_addc(&value, ';');
+		str_add(&value, str_slice(&text));
+		if (slice_eq_nocase(type, SLICE("utf-8")))
+			add_field(to, "Original-Recipient", str_slice(&value));
+		else
+			add_ascii(to, "Original-Recipient", str_slice(&value));
+	}
+	str_done(&value);
 	str_done(&text);
 }
 
@@ -293,6 +461,7 @@ static void add_fields(struct str *to, const struct notice *n)
 	for (size_t i = 0; i < n->n_rcpts; i++)
 		add_rcpt_fields(to, &n->rcpts[i]);
 	str_done(&text);
+	str_force_utf8(to);
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -308,13 +477,20 @@ void notice_print_fields(struct str *to, const struct notice *n)
 	str_adds(to, "Date: ");
 	notice_print_date(to, n->now);
 	str_adds(to, "\nFrom: Mail Delivery System <postmaster@");
-	str_add_clean(to, n->host, VALUE_MAX);
-	str_adds(to, ">\nTo: <");
-	str_add_clean(to, n->to, VALUE_MAX);
-	str_addf(to, ">\nSubject: %s\n", subjects[n->kind]);
+	str_add_clean(to, n->domain, VALUE_MAX);
+	str_adds(to, ">\nTo: ");
+	for (size_t i = 0; i < n->n_to; i++) {
+		str_adds(to, i == 0 ? "<" : ",\n\t<");
+		str_add_clean(to, n->to[i], VALUE_MAX);
+		str_addc(to, '>');
+	}
+	str_addf(to, "\nSubject: %s\n", subjects[n->kind]);
 	str_adds(to, "Message-ID: <");
 	str_add_clean(to, n->message_id, VALUE_MAX);
-	str_adds(to, ">\nAuto-Submitted: auto-replied\n"
+	str_adds(to, ">\n");
+	add_field(to, "In-Reply-To", n->about_id);
+	add_field(to, "References", n->about_id);
+	str_adds(to, "Auto-Submitted: auto-replied\n"
 		     "MIME-Version: 1.0\n"
 		     "Content-Type: multipart/report; "
 		     "report-type=delivery-status;\n\tboundary=\"");
@@ -337,7 +513,8 @@ static void add_part(struct str *to, const struct notice *n, const char *type,
 
 static const char *returned_type(const struct notice *n)
 {
-	bool is_utf8 = slice_has_8bit(n->header);
+	/* What is no UTF-8 is not what RFC 6532 has in mind, but old mail. */
+	bool is_utf8 = n->is_utf8 && slice_has_8bit(n->header);
 
 	if (n->has_body)
 		return is_utf8 ? "message/global" : "message/rfc822";
@@ -346,19 +523,21 @@ static const char *returned_type(const struct notice *n)
 
 void notice_print_body(struct str *to, const struct notice *n)
 {
-	struct str words = STR_INIT;
+	struct str text = STR_INIT;
 
-	add_words(&words, n);
+	add_words(&text, n);
 	str_adds(to, "This is a report in MIME.\n");
 	add_part(to, n, "text/plain; charset=utf-8",
-		 slice_has_8bit(str_slice(&words)));
-	str_add(to, str_slice(&words));
-	str_done(&words);
+		 slice_has_8bit(str_slice(&text)));
+	str_add(to, str_slice(&text));
 	add_part(to, n,
 		 is_global(n) ? "message/global-delivery-status"
 			      : "message/delivery-status",
 		 is_global(n));
-	add_fields(to, n);
+	str_clear(&text);
+	add_fields(&text, n);
+	str_add(to, str_slice(&text));
+	str_done(&text);
 	add_part(to, n, returned_type(n),
 		 slice_has_8bit(n->header) ||
 		     (n->has_body && slice_has_8bit(n->body)));

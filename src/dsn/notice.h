@@ -12,6 +12,9 @@
 
 #include "base/str.h"
 
+/* So many recipients are named in the words for people; a program sees all. */
+enum { NOTICE_WORDS_MAX = 50 };
+
 enum notice_kind {
 	NOTICE_FAILED,	 /* some of it failed for good */
 	NOTICE_DELAYED,	 /* it is late, and tried on */
@@ -20,7 +23,7 @@ enum notice_kind {
 
 struct notice_rcpt {
 	struct slice address;
-	struct slice orcpt;  /* TYPE ";" xtext, as in ORCPT=; may be empty */
+	struct slice orcpt;  /* TYPE ";" value, as in ORCPT=; may be empty */
 	struct slice action; /* "failed", "delayed", "relayed"... */
 	struct slice status; /* "5.1.1", perhaps with a comment */
 	struct slice remote_mta; /* TYPE "; " name; may be empty */
@@ -32,16 +35,23 @@ struct notice_rcpt {
 
 struct notice {
 	enum notice_kind kind;
-	struct slice host;	 /* of this machine */
-	struct slice to;	 /* whom it is for */
+	struct slice host;	/* of this machine */
+	struct slice domain;	/* behind the '@' of its postmaster */
+	const struct slice *to; /* whom it is for; at least one */
+	size_t n_to;
 	struct slice message_id; /* without angle brackets */
 	struct slice boundary;	 /* of the parts; in none of them */
 	struct slice envid;	 /* xtext; may be empty */
 	int64_t now, arrived;	 /* Unix time */
 	const struct notice_rcpt *rcpts;
 	size_t n_rcpts;
+	/* Of the message: "<id>" and a Subject without encoded-words; or "". */
+	struct slice about_id, about_subject;
+	struct slice remark; /* the postmaster's own words; may be empty */
 	struct slice header; /* of the message, each line ending in LF */
 	bool has_body;	     /* all of it is returned */
+	bool is_too_large;   /* it would be, were it not for its size */
+	bool is_utf8;	     /* what is beyond ASCII in header and body */
 	struct slice body;
 };
 
@@ -51,5 +61,12 @@ void notice_print_body(struct str *to, const struct notice *n);
 
 /* Adds a time as "Sun, 22 Nov 2026 06:14:12 +0000" (RFC 5322 3.3). */
 void notice_print_date(struct str *to, int64_t unix_time);
+
+/*
+ * Adds the address that an ORCPT value names (RFC 3461 4.2, RFC 6533 3), and
+ * sets its type, borrowed. False if it is no such value: nothing is added.
+ */
+MUST_USE bool notice_orcpt(struct str *to, struct slice value,
+			   struct slice *ret_type);
 
 #endif

@@ -24,10 +24,14 @@ static size_t count_of(struct slice text, struct slice what)
 FUZZ(data, size)
 {
 	struct slice text = slice_make((const char *)data, size);
-	struct slice *parts[9], status;
+	struct slice *parts[11], status, to = SLICE("");
 	struct notice_rcpt r = { .action = SLICE("failed"), .attempted = 1 };
 	struct notice n = { .kind = (enum notice_kind)(size % 3),
 			    .host = SLICE("h.example"),
+			    .domain = SLICE("example"),
+			    .to = &to,
+			    .n_to = 1,
+			    .is_utf8 = (size & 8) != 0,
 			    .message_id = SLICE("id@h.example"),
 			    .boundary = SLICE(BOUNDARY),
 			    .now = 1,
@@ -45,9 +49,11 @@ FUZZ(data, size)
 	parts[4] = &r.diagnostic;
 	parts[5] = &r.text;
 	parts[6] = &n.envid;
-	parts[7] = &n.to;
+	parts[7] = &to;
 	parts[8] = &n.header;
-	while (i < 9 && slice_cut(&text, 0, parts[i]))
+	parts[9] = &n.about_id;
+	parts[10] = &n.about_subject;
+	while (i < 11 && slice_cut(&text, 0, parts[i]))
 		i++;
 	notice_print_fields(&fields, &n);
 	notice_print_body(&body, &n);
@@ -55,8 +61,10 @@ FUZZ(data, size)
 	    count_of(str_slice(&fields), SLICE("\n")) ==
 		(slice_find_text(str_slice(&fields), SLICE("8bit")) < fields.len
 		     ? 10u
-		     : 9u) ||
-	    slice_find_text(n.to, SLICE("8bit")) < n.to.len);
+		     : 9u) +
+		    (n.about_id.len > 0 ? 2u : 0u) ||
+	    slice_find_text(to, SLICE("8bit")) < to.len ||
+	    slice_find_text(n.about_id, SLICE("8bit")) < n.about_id.len);
 	FUZZ_CHECK(count_of(str_slice(&body), SLICE("--" BOUNDARY)) == 4);
 	at = slice_find_text(str_slice(&body), SLICE("\nReporting-MTA: "));
 	FUZZ_CHECK(at < body.len);

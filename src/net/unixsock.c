@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,5 +102,29 @@ int unixsock_connect(const char *dir, const char *name, unsigned seconds,
 		fd_close(fd);
 	}
 	fd_close(folder);
+	return r;
+}
+
+int unixsock_notify(const char *path, struct slice state, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t len = path != NULL ? strlen(path) : 0;
+	int fd, r = 0;
+
+	if (path == NULL)
+		return 0;
+	if (len < 2 || len >= sizeof(address.sun_path))
+		return FAIL(err, "NOTIFY_SOCKET: '%s' is no address", path);
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 ||
+	    sendto(fd, state.p, state.len, MSG_NOSIGNAL,
+		   (const struct sockaddr *)&address,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) <
+		0)
+		r = FAIL_CODE(err, errno, "NOTIFY_SOCKET: %s", strerror(errno));
+	fd_close(fd);
 	return r;
 }

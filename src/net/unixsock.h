@@ -42,4 +42,12 @@ MUST_USE int unixsock_accept(int fd, struct unixsock_peer *ret,
 MUST_USE int unixsock_connect(const char *dir, const char *name,
 			      unsigned seconds, struct err *err);
 
+/*
+ * Tells a service manager a state such as "READY=1" (sd_notify(3)) by the
+ * socket that NOTIFY_SOCKET names: a path, or a name of the abstract kind
+ * behind '@'. NULL: there is none, and nothing is done.
+ */
+MUST_USE int unixsock_notify(const char *path, struct slice state,
+			     struct err *err);
+
 #endif

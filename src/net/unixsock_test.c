@@ -9,9 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/zpost-unixsock_test-XXXXXX";
@@ -101,6 +104,53 @@ static void test_nobody_who_listens_is_told_from_trouble(void **state)
 	assert_int_equal(unixsock_listen(deep.p, deep.p, &err), -1);
 }
 
+/* A manager that listens at an address; its path or abstract name is given. */
+static int listen_as_manager(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	memcpy(address.sun_path, name, strlen(name));
+	if (name[0] == '@')
+		address.sun_path[0] = '\0';
+	assert_int_equal(
+	    bind(fd, (const struct sockaddr *)&address,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			     strlen(name))),
+	    0);
+	return fd;
+}
+
+static void test_manager_is_told_at_a_path_or_abstract_name(void **state)
+{
+	struct str path = STR_INIT, abstract = STR_INIT;
+	char heard[100];
+	struct err err;
+
+	(void)state;
+	str_addf(&path, "%s/m", folder);
+	str_addf(&abstract, "@%s", folder);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i == 0 ? path.p : abstract.p;
+		int fd = listen_as_manager(name);
+
+		assert_int_equal(unixsock_notify(name, SLICE("READY=1"), &err),
+				 0);
+		assert_int_equal(recv(fd, heard, sizeof(heard), 0), 7);
+		assert_memory_equal(heard, "READY=1", 7);
+		fd_close(fd);
+	}
+	assert_int_equal(unlink(path.p), 0);
+	assert_int_equal(unixsock_notify(path.p, SLICE("x"), &err), -1);
+	assert_non_null(strstr(err.text, "NOTIFY_SOCKET: "));
+	assert_int_equal(unixsock_notify("", SLICE("x"), &err), -1);
+	assert_int_equal(unixsock_notify(deep.p, SLICE("x"), &err), -1);
+	assert_int_equal(unixsock_notify(NULL, SLICE("x"), &err), 0);
+	str_done(&path);
+	str_done(&abstract);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -108,6 +158,9 @@ int main(void)
 		    test_peer_is_known_and_bytes_pass, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_nobody_who_listens_is_told_from_trouble, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_manager_is_told_at_a_path_or_abstract_name, set_up,
 		    tear_down),
 	};
 

@@ -6,7 +6,7 @@
  *	utf-8-addr-unitext = 1*(QUCHAR / EmbeddedUnicodeChar)
  *	EmbeddedUnicodeChar = "\x{" HEXPOINT "}"
  *
- * QCHAR is what xtext leaves alone, without the backslash.
+ * Quoting is that of base/xtext.h.
  */
 #include "smtpta/orcpt.h"
 
@@ -18,47 +18,12 @@ enum { ORCPT_MAX = 500 };
 
 #define TYPE_UTF8 SLICE("utf-8;")
 
-/* The first character of valid UTF-8 and its length. */
-static uint32_t first_char(struct slice s, size_t *ret_len)
-{
-	unsigned char c = (unsigned char)s.p[0];
-	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	uint32_t code = len == 1 ? c : c & (0x7fU >> len);
-
-	for (size_t i = 1; i < len; i++)
-		code = code << 6 | ((unsigned char)s.p[i] & 0x3fU);
-	*ret_len = len;
-	return code;
-}
-
-static bool is_qchar(uint32_t c)
-{
-	return c > ' ' && c < 0x7f && c != '+' && c != '=' && c != '\\';
-}
-
-/* Adds valid UTF-8 as unitext or xtext; `kept` is left as it stands, too. */
-static void add_quoted(struct str *to, struct slice text, bool is_smtputf8,
-		       char kept)
-{
-	size_t len;
-
-	for (; text.len > 0; text = slice_from(text, len)) {
-		uint32_t c = first_char(text, &len);
-
-		if (is_qchar(c) || (is_smtputf8 && c >= 0x80) ||
-		    (kept != '\0' && c == (unsigned char)kept))
-			str_add(to, slice_head(text, len));
-		else
-			str_addf(to, "\\x{%02X}", (unsigned)c);
-	}
-}
-
 /* Only what may stand in unitext whose quoting is done already? */
 static bool is_unitext(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		if (s.p[i] != '\\' && (unsigned char)s.p[i] < 0x80 &&
-		    !is_qchar((unsigned char)s.p[i]))
+		    !xtext_is_qchar((unsigned char)s.p[i]))
 			return false;
 	return s.len > 0 && utf8_text_is_wide(s);
 }
@@ -83,14 +48,14 @@ struct slice orcpt_value(struct slice given, struct slice path,
 		return given;
 	if (slice_starts_nocase(given, TYPE_UTF8) && is_unitext(address)) {
 		str_add(&made, TYPE_UTF8);
-		add_quoted(&made, address, is_smtputf8, '\\');
+		xtext_quote_utf8(&made, address, !is_smtputf8, '\\');
 		if (made.len <= ORCPT_MAX)
 			return keep(&made, a);
 		str_clear(&made);
 	}
 	if (utf8_text_is_wide(path)) {
 		str_add(&made, TYPE_UTF8);
-		add_quoted(&made, path, is_smtputf8, '\0');
+		xtext_quote_utf8(&made, path, !is_smtputf8, '\0');
 	} else {
 		str_adds(&made, "rfc822;");
 		xtext_encode(&made, path);

@@ -22,6 +22,7 @@
 
 enum {
 	READ_STEP = 4096,
+	TELL_EVERY = 1000,	 /* ms between two words to the watcher */
 	OUTPUT_MAX = 512 * 1024, /* content is added up to here, then sent */
 	QUIT_GRACE = 1000	 /* for QUIT to leave a full socket */
 };
@@ -51,6 +52,8 @@ void session_drop(struct session *s)
 	s->engine = NULL;
 	auth_dialogue_free(s->auth);
 	s->auth = NULL;
+	s->content_of = NULL;
+	s->content_done = 0;
 	title_set_peer(&s->title, slice_make(NULL, 0), s->host, false);
 }
 
@@ -93,6 +96,11 @@ void session_listen(struct session *s, session_said *listener, void *context)
 void session_record(struct session *s, struct recorder *recorder)
 {
 	s->recorder = recorder;
+}
+
+void session_watch(struct session *s, const struct session_watcher *watcher)
+{
+	s->watcher = watcher;
 }
 
 void session_remark(struct session *s, const char *format, ...)
@@ -324,6 +332,21 @@ static void hear_last_words(struct session *s)
 	} while (smtp_wants(s->engine) != 0);
 }
 
+/* Something was written: the watcher may be due to hear of it. */
+static void tell_watcher(struct session *s)
+{
+	size_t left = smtp_output(s->engine).len;
+
+	if (s->wait_since - s->told_at >= TELL_EVERY) {
+		s->told_at = s->wait_since;
+		s->watcher->tell(s->watcher->context, session_host_name(s),
+				 s->content_done > left ? s->content_done - left
+							: 0);
+	}
+	if (s->content_of == NULL && left == 0)
+		s->content_done = 0;
+}
+
 static void write_some(struct session *s)
 {
 	ssize_t n = conn_write(s->conn, smtp_output(s->engine));
@@ -334,6 +357,8 @@ static void write_some(struct session *s)
 		smtp_sent(s->engine, (size_t)n);
 		session_restart_clock(s);
 		s->last_used = s->wait_since;
+		if (s->watcher != NULL && s->content_done > 0)
+			tell_watcher(s);
 	} else if (n == 0) {
 		wait_for_room(s);
 	} else if (errno == EPIPE || errno == ECONNRESET) {
@@ -346,15 +371,19 @@ static void write_some(struct session *s)
 	}
 }
 
-/* How much of a message is on its way; the size was an estimate. */
-static void show_progress(struct session *s, const struct smtp_transaction *t,
-			  size_t n)
+/* So many bytes of a message are on their way; its size was an estimate. */
+static void note_content(struct session *s, const struct smtp_transaction *t,
+			 size_t n)
 {
-	if (s->content_of != t)
+	if (s->content_of == NULL || s->content_of != t) {
+		s->content_of = t;
 		s->content_done = 0;
-	s->content_of = t;
+		s->told_at = conn_now();
+		if (s->watcher != NULL)
+			s->watcher->begin(s->watcher->context, t);
+	}
 	s->content_done += n;
-	if (t->size > 0)
+	if (title_is_shown(&s->title) && t->size > 0)
 		title_say(
 		    &s->title, "DATA %llu/%llu (%llu%%)",
 		    (unsigned long long)s->content_done,
@@ -371,8 +400,10 @@ static void add_content(struct session *s)
 	int r = s->fill(t, smtp_body_needs_dots(s->engine), sink, &err);
 
 	recorder_content(s->recorder, t, sink->len - before);
-	if (title_is_shown(&s->title))
-		show_progress(s, t, sink->len - before);
+	if (s->watcher != NULL || title_is_shown(&s->title))
+		note_content(s, t, sink->len - before);
+	if (r != 0)
+		s->content_of = NULL; /* another one may have its place */
 	if (r < 0)
 		smtp_body_failed(s->engine, err.text);
 	else

@@ -71,6 +71,20 @@ void session_listen(struct session *s, session_said *listener, void *context);
 void session_record(struct session *s, struct recorder *recorder);
 
 /*
+ * Hears how far a message is that takes long. Its content begins with begin(),
+ * for each message; then tell() says how many bytes are written, at most once
+ * a second and not in the first. t must not be kept.
+ */
+struct session_watcher {
+	void *context;
+	void (*begin)(void *context, const struct smtp_transaction *t);
+	void (*tell)(void *context, struct slice host, uint64_t bytes);
+};
+
+/* Who is to hear it; NULL: nobody. Borrowed. */
+void session_watch(struct session *s, const struct session_watcher *watcher);
+
+/*
  * From now on hosts get the security that policy/tls.h decides on. Without it,
  * or with NULL, TLS is never spoken. Borrowed.
  */

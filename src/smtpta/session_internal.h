@@ -21,8 +21,11 @@ struct session {
 	struct recorder *recorder; /* may be NULL */
 	struct secret secret;	   /* what the printers may show */
 	struct title title;
-	const struct smtp_transaction *content_of; /* for the title */
-	uint64_t content_done;
+	const struct session_watcher *watcher; /* may be NULL */
+	/* Whose content is being added; NULL once it is whole. */
+	const struct smtp_transaction *content_of;
+	uint64_t content_done; /* bytes of it; 0: all of it is written, too */
+	int64_t told_at;       /* when the watcher last heard of it */
 	session_fill *fill;
 	struct arena *arena; /* of this destination */
 	struct slice host;

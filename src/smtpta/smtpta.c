@@ -13,6 +13,7 @@
 #include "smtpta/attempts.h"
 #include "smtpta/deliver.h"
 #include "smtpta/outage.h"
+#include "smtpta/progress.h"
 #include "smtpta/safety.h"
 
 #include <dirent.h>
@@ -562,6 +563,7 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	struct sesslog *log = NULL;
 	struct dns_options dns = o->dns;
 	struct attempts *attempts;
+	struct progress *progress;
 	struct err err;
 
 	if (o->log_file != NULL && sesslog_open(o->log_file, &log, &err) < 0)
@@ -577,6 +579,8 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	session_secure(s.session, safety_of_sessions(s.safety));
 	attempts = attempts_new(o, a);
 	session_record(s.session, attempts_recorder(attempts));
+	progress = progress_new(o, a);
+	session_watch(s.session, progress_watcher(progress));
 	s.has_host = ao->has_host;
 	str_add(&s.host, ao->host);
 	s.deliver = (struct deliver){
@@ -598,6 +602,7 @@ int smtpta_run(const struct smtpta_options *o, struct agent *a)
 	safety_free(s.safety);
 	dns_free(s.dns);
 	attempts_free(attempts);
+	progress_free(progress);
 	sesslog_close(log);
 	peers_free(s.peers);
 	outage_free(s.outage);

@@ -1,24 +1,29 @@
 /*
  * create.c - put a new message into the spool so that no crash can lose it.
  *
- *	queue/.new-PID-N	written, fsync
- *	queue/X/INODE		renamed to, fsync of queue/X
- *	transport/.new-PID-N	written, fsync
+ *	queue/X/INODE		written without a name, then given it
+ *	transport/.new-PID-N	written
+ *	fsync of queue/X/INODE, of queue/X and of transport/.new-PID-N
  *	transport/X/INODE	renamed to, fsync of transport/X: accepted
+ *
+ * Where there are no files without a name it is queue/.new-PID-N, renamed.
+ * Both files are written before the first wait, and the disk is asked to begin
+ * with both, so that a file system's journal is written twice in all.
  *
  * A failure takes the steps back in the opposite order, so that a control
  * file without its message file is never seen.
  *
  * In a group the names are
  *
- *	queue/.new-PID-N		written
- *	transport/.ready-NAME.M.C	written; M and C bytes are in both
- *	queue/X/INODE			renamed to
+ *	transport/.staged/.ready-NAME.M.C	written; M and C bytes are in
+ *						both
+ *	queue/X/INODE				given its name
  *	syncfs, once for all
  *	transport/X/INODE		renamed to: accepted
  *
- * or, if nobody recovers what is called .ready-, its name is .new-PID-N, and
- * after a second syncfs it is accepted.
+ * or, if nobody recovers what is staged, transport/.new-PID-N instead, and
+ * after a second syncfs it is accepted. What is staged has a directory of its
+ * own, since in a small one names cost less, and nobody watches it.
  *
  * File systems write a file's bytes before its size (ext4's data=ordered, XFS,
  * Btrfs), so that files of the lengths in the name are whole.
@@ -34,6 +39,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +52,34 @@ enum { DIR_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 static const int new_flags =
     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 
+/* If we are root: gives the file to the owner of dir. -1 with errno set. */
+static int give(int dir, int fd)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (fstat(dir, &st) < 0)
+		return -1;
+	return st.st_uid == 0 ? 0 : fchown(fd, st.st_uid, st.st_gid);
+}
+
+/* A new file in dir; fd or -1 with errno set. */
+static int open_new(int dir, const char *name)
+{
+	int fd = openat(dir, name, new_flags, FILE_MODE), code;
+
+	if (fd < 0 || give(dir, fd) == 0)
+		return fd;
+	code = errno;
+	fd_close(fd);
+	if (unlinkat(dir, name, 0) < 0) {
+		/* Left behind it would be clutter, not harm. */
+	}
+	errno = code;
+	return -1;
+}
+
 /*
  * Creates a file of a name nobody has, from the serial number on; adds that
  * to *name. fd or -1.
@@ -57,7 +91,7 @@ static int open_temporary(int dir, unsigned serial, struct str *name)
 	for (unsigned n = 0; fd < 0 && n < TRIES_MAX; n++) {
 		str_clear(name);
 		str_addf(name, CREATE_NEW "%d-%u", (int)getpid(), serial + n);
-		fd = openat(dir, str_cstr(name), new_flags, FILE_MODE);
+		fd = open_new(dir, str_cstr(name));
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -110,6 +144,32 @@ struct slice create_base(const struct create *c)
 /* ---- directories -------------------------------------------------------- */
 
 /*
+ * To the file system we are the owner of parent meanwhile: a crash never leaves
+ * a directory that only root can use. These calls tell of no failure; without
+ * the right for them the directory is what it would have been anyway.
+ */
+int create_dir(int parent, const char *path)
+{
+	struct stat st = { 0 };
+	int r, code;
+
+	if (geteuid() == 0 && fstat(parent, &st) < 0)
+		return -1;
+	if (st.st_uid != 0) {
+		(void)setfsgid(st.st_gid);
+		(void)setfsuid(st.st_uid);
+	}
+	r = mkdirat(parent, path, DIR_MODE);
+	code = errno;
+	if (st.st_uid != 0) {
+		(void)setfsuid(geteuid());
+		(void)setfsgid(getegid());
+	}
+	errno = code;
+	return r;
+}
+
+/*
  * Opens one hash directory below parent, making it if need be. A new one is
  * synced into its parent before anything is put into it.
  */
@@ -120,7 +180,7 @@ static int enter(int parent, char letter)
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	if (mkdirat(parent, name, DIR_MODE) < 0 && errno != EEXIST)
+	if (create_dir(parent, name) < 0 && errno != EEXIST)
 		return -1;
 	if (fsync(parent) < 0)
 		return -1;
@@ -161,25 +221,68 @@ static int rename_new(int from_dir, const char *from, int to_dir,
 	return 0;
 }
 
+/* Gives the file a name that there is not yet. */
+static int link_new(int fd, int to_dir, const char *to)
+{
+	struct str path = STR_INIT;
+	int r = linkat(fd, "", to_dir, to, AT_EMPTY_PATH);
+
+	if (r == 0 || errno != ENOENT)
+		return r;
+	/* Who may not do it like that is told that there is nothing. */
+	str_addf(&path, "/proc/self/fd/%d", fd);
+	r = linkat(AT_FDCWD, str_cstr(&path), to_dir, to, AT_SYMLINK_FOLLOW);
+	str_done(&path);
+	return r;
+}
+
 /*
- * Moves root's file `temporary` to `name` and, with do_sync, makes that
- * durable. *ret_linked is set once the file is visible, also on failure.
+ * Root's file of this temporary name or, if that is empty, the nameless fd
+ * gets a name below root. *ret_linked is set once it is visible.
  */
-static int publish(int root, const char *temporary, struct slice name,
-		   bool do_sync, bool *ret_linked)
+static int publish(int root, const char *temporary, int fd, struct slice name,
+		   bool *ret_linked)
 {
 	size_t slash = slice_find_last(name, '/');
-	const char *base = name.p + (slash < name.len ? slash + 1 : 0);
-	int dir = open_parent(root, name), r = -1;
+	bool is_below = slash < name.len;
+	const char *base = name.p + (is_below ? slash + 1 : 0);
+	int dir = is_below ? open_parent(root, name) : root, r;
 
 	if (dir < 0)
 		return -1;
-	if (rename_new(root, temporary, dir, base) == 0) {
+	r = temporary[0] != '\0' ? rename_new(root, temporary, dir, base)
+				 : link_new(fd, dir, base);
+	if (r == 0)
 		*ret_linked = true;
-		r = do_sync ? fsync(dir) : 0;
-	}
+	if (is_below)
+		fd_close(dir);
+	return r;
+}
+
+/* Makes the name durable. */
+static int sync_name(int root, struct slice name)
+{
+	int dir, r;
+
+	if (!slice_has(name, '/'))
+		return fsync(root);
+	dir = open_parent(root, name);
+	r = dir < 0 ? -1 : fsync(dir);
 	fd_close(dir);
 	return r;
+}
+
+static int publish_message(struct create *c)
+{
+	return publish(c->queue_dir, str_cstr(&c->temporary), c->fd,
+		       str_slice(&c->name), &c->is_message_linked);
+}
+
+static int publish_control(const struct create *c, const char *temporary,
+			   bool *ret_linked)
+{
+	return publish(c->transport_dir, temporary, -1, str_slice(&c->name),
+		       ret_linked);
 }
 
 /* ---- the message file --------------------------------------------------- */
@@ -205,11 +308,24 @@ static int open_dirs(const char *postoffice, int *queue_dir, int *transport_dir,
 	return r;
 }
 
+/* A file without a name, which nobody has to remove; -1: not here. */
+static int open_nameless(int dir)
+{
+	int fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, FILE_MODE);
+
+	if (fd < 0 || give(dir, fd) == 0)
+		return fd;
+	fd_close(fd);
+	return -1;
+}
+
 static int open_message(struct create *c, unsigned serial, struct err *err)
 {
 	struct stat st;
 
-	c->fd = open_temporary(c->queue_dir, serial, &c->temporary);
+	c->fd = open_nameless(c->queue_dir);
+	if (c->fd < 0)
+		c->fd = open_temporary(c->queue_dir, serial, &c->temporary);
 	if (c->fd < 0 || fstat(c->fd, &st) < 0)
 		return FAIL_CODE(err, errno, "queue/%s: %s",
 				 str_cstr(&c->temporary), strerror(errno));
@@ -236,7 +352,8 @@ static void abandon(struct create *c)
 
 	if (c->ready.len > 0 && !c->is_done)
 		retract_staged(c);
-	if ((c->fd >= 0 || c->is_message_linked) && !c->is_done)
+	if (name->len > 0 && (c->fd >= 0 || c->is_message_linked) &&
+	    !c->is_done)
 		(void)unlinkat(c->queue_dir, str_cstr(name), 0);
 	fd_close(c->fd);
 	if (c->office == NULL) {
@@ -299,6 +416,7 @@ int create_write(struct create *c, struct slice bytes, struct err *err)
 	if (fd_write_all(c->fd, bytes) < 0)
 		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
 				 strerror(errno));
+	c->size += bytes.len;
 	return 0;
 }
 
@@ -310,31 +428,15 @@ static int check_control(const struct create *c, struct slice control,
 {
 	struct arena *a = arena_new();
 	struct ctl ctl = { 0 };
-	struct stat st;
-	int r = -1;
+	int r = ctl_parse(control, a, &ctl, err) == CTL_OK ? 0 : -1;
 
-	if (fstat(c->fd, &st) < 0)
-		r = FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
-			      strerror(errno));
-	else if (ctl_parse(control, a, &ctl, err) == CTL_OK)
-		r = 0;
 	if (r == 0 && !slice_eq(ctl.message_name, create_base(c)))
 		r = FAIL(err, "control file names the message '%.*s'",
 			 SLICE_ARG(ctl.message_name));
-	if (r == 0 && ctl.body_offset > (uint64_t)st.st_size)
+	if (r == 0 && ctl.body_offset > c->size)
 		r = FAIL(err, "control file: body offset beyond the message");
 	arena_free(a);
 	return r;
-}
-
-static int commit_message(struct create *c, struct err *err)
-{
-	if (fsync(c->fd) < 0 ||
-	    publish(c->queue_dir, str_cstr(&c->temporary), str_slice(&c->name),
-		    true, &c->is_message_linked) < 0)
-		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
-				 strerror(errno));
-	return 0;
 }
 
 /*
@@ -350,25 +452,51 @@ static void retract_control(struct create *c, bool is_linked,
 		c->is_done = true;
 }
 
-static int commit_control(struct create *c, struct slice control,
-			  struct err *err)
+/* The disk may begin; that it has to end is said by fsync(). */
+static void begin_writing(int fd)
+{
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+/* All but the control file's name becomes durable. */
+static int sync_files(struct create *c, int control_fd, struct err *err)
+{
+	if (publish_message(c) < 0)
+		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
+				 strerror(errno));
+	begin_writing(c->fd);
+	begin_writing(control_fd);
+	if (fsync(c->fd) < 0 ||
+	    sync_name(c->queue_dir, str_slice(&c->name)) < 0)
+		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
+				 strerror(errno));
+	if (fsync(control_fd) < 0)
+		return FAIL_CODE(err, errno, "transport/%s: %s",
+				 str_cstr(&c->name), strerror(errno));
+	return 0;
+}
+
+static int commit(struct create *c, struct slice control, struct err *err)
 {
 	struct str temporary = STR_INIT;
 	bool is_linked = false;
 	int r = 0;
 	int fd = open_temporary(c->transport_dir, 0, &temporary);
 
-	if (fd >= 0 && fd_write_all(fd, control) == 0 && fsync(fd) == 0 &&
-	    publish(c->transport_dir, str_cstr(&temporary), str_slice(&c->name),
-		    true, &is_linked) == 0) {
+	if (fd < 0 || fd_write_all(fd, control) < 0)
+		r = FAIL_CODE(err, errno, "transport/%s: %s",
+			      str_cstr(&c->name), strerror(errno));
+	if (r == 0)
+		r = sync_files(c, fd, err);
+	if (r == 0 &&
+	    (publish_control(c, str_cstr(&temporary), &is_linked) < 0 ||
+	     sync_name(c->transport_dir, str_slice(&c->name)) < 0))
+		r = FAIL_CODE(err, errno, "transport/%s: %s",
+			      str_cstr(&c->name), strerror(errno));
+	if (r == 0)
 		c->is_done = true;
-		goto out;
-	}
-	r = FAIL_CODE(err, errno, "transport/%s: %s", str_cstr(&c->name),
-		      strerror(errno));
-	if (fd >= 0)
+	else if (fd >= 0)
 		retract_control(c, is_linked, &temporary);
-out:
 	fd_close(fd);
 	str_done(&temporary);
 	return r;
@@ -377,9 +505,8 @@ out:
 int create_commit(struct create *c, struct slice control, struct err *err)
 {
 	assert(!c->is_message_linked && !c->is_done);
-	if (check_control(c, control, err) < 0 || commit_message(c, err) < 0)
-		return -1;
-	return commit_control(c, control, err);
+	return check_control(c, control, err) < 0 ? -1
+						  : commit(c, control, err);
 }
 
 /* ---- groups ------------------------------------------------------------- */
@@ -417,6 +544,22 @@ void create_office_close(struct create_office *o)
 	*o = (struct create_office){ .queue_dir = -1, .transport_dir = -1 };
 }
 
+int create_office_recovers(struct create_office *o, struct err *err)
+{
+	int fd, r = 0;
+
+	if (create_dir(o->transport_dir, CREATE_STAGED) < 0 && errno != EEXIST)
+		return FAIL_CODE(err, errno, "transport/" CREATE_STAGED ": %s",
+				 strerror(errno));
+	fd = openat(o->transport_dir, CREATE_STAGED, DIR_FLAGS | O_NOFOLLOW);
+	if (fd < 0 || fsync(o->transport_dir) < 0)
+		r = FAIL_CODE(err, errno, "transport/" CREATE_STAGED ": %s",
+			      strerror(errno));
+	fd_close(fd);
+	o->is_recovered = r == 0;
+	return r;
+}
+
 /* Creates the control file under its name for the time of waiting. */
 static int open_ready(struct create *c, uint64_t message_size,
 		      uint64_t control_size)
@@ -424,17 +567,15 @@ static int open_ready(struct create *c, uint64_t message_size,
 	if (!c->office->is_recovered)
 		return open_temporary(c->transport_dir, c->office->serial++,
 				      &c->ready);
-	str_addf(&c->ready, "%s%.*s.%ju.%ju", CREATE_READY,
+	str_addf(&c->ready, CREATE_STAGED "/" CREATE_READY "%.*s.%ju.%ju",
 		 SLICE_ARG(create_base(c)), (uintmax_t)message_size,
 		 (uintmax_t)control_size);
-	return openat(c->transport_dir, str_cstr(&c->ready), new_flags,
-		      FILE_MODE);
+	return open_new(c->transport_dir, str_cstr(&c->ready));
 }
 
-static int write_ready(struct create *c, struct slice control,
-		       uint64_t message_size)
+static int write_ready(struct create *c, struct slice control)
 {
-	int fd = open_ready(c, message_size, control.len), r = -1;
+	int fd = open_ready(c, c->size, control.len), r = -1;
 
 	if (fd < 0)
 		str_clear(&c->ready); /* nothing of ours to remove */
@@ -446,17 +587,13 @@ static int write_ready(struct create *c, struct slice control,
 
 int create_stage(struct create *c, struct slice control, struct err *err)
 {
-	struct stat st;
-
 	assert(c->office != NULL && !c->is_message_linked && c->ready.len == 0);
 	if (check_control(c, control, err) < 0)
 		return -1;
-	if (fstat(c->fd, &st) < 0 ||
-	    write_ready(c, control, (uint64_t)st.st_size) < 0)
+	if (write_ready(c, control) < 0)
 		return FAIL_CODE(err, errno, "transport/.ready-%.*s: %s",
 				 SLICE_ARG(create_base(c)), strerror(errno));
-	if (publish(c->queue_dir, str_cstr(&c->temporary), str_slice(&c->name),
-		    false, &c->is_message_linked) < 0)
+	if (publish_message(c) < 0)
 		return FAIL_CODE(err, errno, "queue/%s: %s", str_cstr(&c->name),
 				 strerror(errno));
 	fd_close(c->fd);
@@ -482,8 +619,7 @@ int create_settle(struct create_office *o, struct create **staged, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		struct create *c = staged[i];
 
-		if (publish(c->transport_dir, str_cstr(&c->ready),
-			    str_slice(&c->name), false, &c->is_done) < 0)
+		if (publish_control(c, str_cstr(&c->ready), &c->is_done) < 0)
 			err_set(err, errno, "transport/%s: %s",
 				str_cstr(&c->name), strerror(errno));
 	}

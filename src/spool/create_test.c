@@ -116,6 +116,41 @@ static void test_mail_is_readable_by_its_owner_alone(void **state)
 	}
 }
 
+/* The spool may be an ordinary user's, with agents that are not root. */
+static void test_what_root_makes_is_the_spool_owners(void **state)
+{
+	static const char *const folders[] = { "queue", "transport" };
+	enum { OWNER = 65534 };
+	struct str path = STR_INIT;
+	struct office o;
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	office_make(&o);
+	for (size_t i = 0; i < COUNT(folders); i++) {
+		str_clear(&path);
+		add_path(&o, folders[i], &path);
+		assert_int_equal(chown(str_cstr(&path), OWNER, OWNER), 0);
+	}
+	assert_int_equal(office_begin(&o, 2, "\nhi\n"), 0);
+	assert_int_equal(office_commit(&o), 0);
+	for (size_t i = 0; i < COUNT(folders); i++)
+		for (size_t n = 1; n <= o.create.name.len; n++) {
+			if (n < o.create.name.len && o.create.name.p[n] != '/')
+				continue;
+			str_clear(&path);
+			add_path(&o, folders[i], &path);
+			str_addf(&path, "/%.*s", (int)n, o.create.name.p);
+			assert_int_equal(stat(str_cstr(&path), &st), 0);
+			assert_int_equal(st.st_uid, OWNER);
+			assert_int_equal(st.st_gid, OWNER);
+		}
+	str_done(&path);
+	office_done(&o);
+}
+
 /* A file restored from a backup has a name that is not its inode number. */
 static void test_name_that_is_taken_gets_a_suffix(void **state)
 {
@@ -157,14 +192,15 @@ static void test_file_that_appears_meanwhile_is_not_replaced(void **state)
 	static const char *const subs[] = { "queue/24700", "transport/24700" };
 
 	(void)state;
-	for (int no_rename = 0; no_rename <= 1; no_rename++)
+	for (int way = 0; way < 4; way++)
 		for (size_t i = 0; i < COUNT(subs); i++) {
 			struct str path = STR_INIT, old = STR_INIT;
 			struct office o;
 
 			office_make(&o);
 			steps.inode = 24700;
-			steps.no_rename = no_rename;
+			steps.no_rename = (way & 1) != 0;
+			steps.no_nameless = (way & 2) != 0;
 			assert_int_equal(office_begin(&o, 0, "text"), 0);
 			add_path(&o, subs[i], &path);
 			test_file_write(path.p, SLICE("old"));
@@ -193,8 +229,29 @@ static void test_order_of_steps(void **state)
 	assert_int_equal(office_commit(&o), 0);
 	check_what_is_seen();
 	assert_slice_is(str_slice(&steps.events),
-			"fsync queue/.new\n"
+			"link queue/N\n"
+			"fsync queue/NAMELESS\n"
+			"fsync queue\n"
+			"fsync transport/.new\n"
+			"rename transport/.new transport/N\n"
+			"fsync transport\n");
+	office_done(&o);
+}
+
+static void test_order_of_steps_without_nameless_files(void **state)
+{
+	struct office o;
+
+	(void)state;
+	office_make(&o);
+	steps.no_nameless = true;
+	assert_int_equal(office_begin(&o, 0, "text"), 0);
+	watched = &o;
+	assert_int_equal(office_commit(&o), 0);
+	check_what_is_seen();
+	assert_slice_is(str_slice(&steps.events),
 			"rename queue/.new queue/N\n"
+			"fsync queue/N\n"
 			"fsync queue\n"
 			"fsync transport/.new\n"
 			"rename transport/.new transport/N\n"
@@ -215,12 +272,12 @@ static void test_new_hash_directories_are_synced_before_use(void **state)
 	assert_int_equal(office_commit(&o), 0);
 	check_what_is_seen();
 	assert_slice_is(str_slice(&steps.events),
-			"fsync queue/.new\n"
 			"mkdir queue/N\n"
 			"fsync queue\n"
 			"mkdir queue/O/N\n"
 			"fsync queue/O\n"
-			"rename queue/.new queue/O/A/N\n"
+			"link queue/O/A/N\n"
+			"fsync queue/NAMELESS\n"
 			"fsync queue/O/A\n"
 			"fsync transport/.new\n"
 			"mkdir transport/O/N\n"
@@ -236,7 +293,7 @@ static void test_file_system_that_cannot_rename_without_replacing(void **state)
 
 	(void)state;
 	office_make(&o);
-	steps.no_rename = true;
+	steps.no_rename = steps.no_nameless = true;
 	assert_int_equal(office_begin(&o, 1, "text"), 0);
 	watched = &o;
 	assert_int_equal(office_commit(&o), 0);
@@ -328,10 +385,12 @@ int main(void)
 		cmocka_unit_test(test_name_is_inode_below_hash_directories),
 		cmocka_unit_test(test_file_has_the_inode_that_is_its_name),
 		cmocka_unit_test(test_mail_is_readable_by_its_owner_alone),
+		cmocka_unit_test(test_what_root_makes_is_the_spool_owners),
 		cmocka_unit_test(test_name_that_is_taken_gets_a_suffix),
 		cmocka_unit_test(
 		    test_file_that_appears_meanwhile_is_not_replaced),
 		cmocka_unit_test(test_order_of_steps),
+		cmocka_unit_test(test_order_of_steps_without_nameless_files),
 		cmocka_unit_test(
 		    test_new_hash_directories_are_synced_before_use),
 		cmocka_unit_test(

@@ -92,9 +92,10 @@ struct reading {
 	struct ctl *ctl;
 	struct arena *arena;
 	struct err *err;
-	const struct ctl_sender *sender; /* the `s` in force */
-	struct ctl_rcpt *dsn_rcpt;	 /* whose `N` line may come now */
-	size_t n_served;		 /* recipients that have their header */
+	const struct ctl_sender *sender;	 /* the `s` in force */
+	struct ctl_errors *errors, *last_errors; /* of the next `s` */
+	struct ctl_rcpt *dsn_rcpt; /* whose `N` line may come now */
+	size_t n_served;	   /* recipients that have their header */
 	bool has_name, has_body_offset;
 };
 
@@ -147,6 +148,19 @@ static int read_ret(struct reading *in, const struct field *f)
 	return 0;
 }
 
+static int read_errors(struct reading *in, const struct field *f)
+{
+	struct ctl_errors *e = ARENA_NEW(in->arena, struct ctl_errors);
+
+	e->value = f->value;
+	if (in->errors == NULL)
+		in->errors = e;
+	else
+		in->last_errors->next = e;
+	in->last_errors = e;
+	return 0;
+}
+
 static int read_sender(struct reading *in, const struct field *f)
 {
 	struct ctl_sender *sender = ARENA_NEW(in->arena, struct ctl_sender);
@@ -156,6 +170,8 @@ static int read_sender(struct reading *in, const struct field *f)
 		return FAIL(in->err, "byte %zu: sender without its four parts",
 			    f->offset);
 	sender->is_null = slice_eq(sender->address.channel, SLICE("error"));
+	sender->errors = in->errors;
+	in->errors = NULL;
 	in->sender = sender;
 	return 0;
 }
@@ -222,11 +238,11 @@ static int skip_flags(struct reading *in, const struct field *f)
 
 static field_reader *const readers[UCHAR_MAX + 1] = {
 	['@'] = skip_flags,	   ['N'] = read_dsn,
-	['R'] = read_ret,	   ['i'] = read_message_name,
-	['l'] = read_log_identity, ['m'] = read_header,
-	['n'] = read_envid,	   ['o'] = read_body_offset,
-	['r'] = read_rcpt,	   ['s'] = read_sender,
-	['v'] = read_verbose_file,
+	['R'] = read_ret,	   ['e'] = read_errors,
+	['i'] = read_message_name, ['l'] = read_log_identity,
+	['m'] = read_header,	   ['n'] = read_envid,
+	['o'] = read_body_offset,  ['r'] = read_rcpt,
+	['s'] = read_sender,	   ['v'] = read_verbose_file,
 };
 
 static field_reader *reader_of(const struct field *f)

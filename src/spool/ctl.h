@@ -51,10 +51,18 @@ struct ctl_address {
 	struct slice privilege; /* to the end of the line, trimmed */
 };
 
+/* An `e` line: a list of mailboxes that hear of failures instead. */
+struct ctl_errors {
+	struct slice value;
+	const struct ctl_errors *next; /* NULL: the last */
+};
+
 struct ctl_sender {
 	size_t offset; /* of the `s` */
 	struct ctl_address address;
 	bool is_null; /* channel `error`: the reverse path is empty */
+	/* The `e` lines since the `s` before, in order; NULL: none. */
+	const struct ctl_errors *errors;
 };
 
 /* An `m` block (section 5). */
@@ -94,6 +102,7 @@ struct ctl_rcpt {
 	char tag;
 	bool has_pid_slot; /* else of the ancient form: it cannot be locked */
 	bool has_delay_slot;
+	unsigned delays;       /* the number in the delay slot; 0: none */
 	struct slice pid_slot; /* 6 bytes, as read; empty without a slot */
 	struct ctl_address address;
 	const struct ctl_sender *sender; /* the `s` in force; never NULL */

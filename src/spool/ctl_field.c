@@ -162,7 +162,8 @@ static bool cut_slot(struct slice *rest, size_t width, struct slice *ret_slot)
 bool ctl_read_rcpt(struct slice line, unsigned flags, struct ctl_rcpt *ret,
 		   const char **ret_why)
 {
-	struct slice rest = slice_from(line, 2), delay_slot;
+	struct slice rest = slice_from(line, 2), delay_slot = { 0 };
+	uint64_t delays = 0;
 	struct ctl_rcpt r = { 0 };
 
 	*ret_why = "recipient without its slots";
@@ -177,6 +178,8 @@ bool ctl_read_rcpt(struct slice line, unsigned flags, struct ctl_rcpt *ret,
 			   ((flags & CTL_FLAG_DELAY) != 0 || begins_slot(rest));
 	if (r.has_delay_slot && !cut_slot(&rest, CTL_DELAY_WIDTH, &delay_slot))
 		return false;
+	if (slice_uint(slice_trim(delay_slot), UINT_MAX, &delays))
+		r.delays = (unsigned)delays;
 	*ret_why = "recipient without its four parts";
 	if (!ctl_read_address(rest, &r.address))
 		return false;

@@ -264,6 +264,48 @@ static void test_sender_stays_until_the_next(void **state)
 }
 
 /* The reverse path is empty for channel `error`, in lower case, alone. */
+static void test_error_addresses_are_of_the_next_sender(void **state)
+{
+	const struct ctl_errors *e;
+	struct parsed p;
+
+	(void)state;
+	parse_good(&p, HEAD "e a@x\ne b@x, c@x\ns local - alice 0\n" RCPT_A
+			    "m\n\ns local - dora 0\n" RCPT_A "e late@x\nm\n\n");
+	e = p.ctl.rcpts[0].sender->errors;
+	assert_slice_is(e->value, "a@x");
+	assert_slice_is(e->next->value, "b@x, c@x");
+	assert_null(e->next->next);
+	assert_null(p.ctl.rcpts[1].sender->errors);
+	done(&p);
+}
+
+static void test_delay_slot_is_a_number(void **state)
+{
+	static const struct {
+		const char *slot;
+		unsigned want;
+	} rows[] = {
+		{ "    ", 0 },	  { "   3", 3 }, { "12  ", 12 },
+		{ "9999", 9999 }, { "1 2 ", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct str text = STR_INIT;
+		struct parsed p;
+
+		str_addf(&text,
+			 HEAD "s local - a 0\nr       %ssmtp x a@x 0\n"
+			      "m\n\n",
+			 rows[i].slot);
+		parse_good(&p, str_cstr(&text));
+		assert_int_equal(p.ctl.rcpts[0].delays, rows[i].want);
+		done(&p);
+		str_done(&text);
+	}
+}
+
 static void test_sender_of_channel_error_is_null(void **state)
 {
 	static const struct {
@@ -504,6 +546,8 @@ int main(void)
 		cmocka_unit_test(test_ret_and_envid_hold_for_the_whole_message),
 		cmocka_unit_test(test_unknown_ret_counts_as_none),
 		cmocka_unit_test(test_sender_stays_until_the_next),
+		cmocka_unit_test(test_error_addresses_are_of_the_next_sender),
+		cmocka_unit_test(test_delay_slot_is_a_number),
 		cmocka_unit_test(test_sender_of_channel_error_is_null),
 		cmocka_unit_test(
 		    test_dsn_line_belongs_to_the_recipient_right_before),

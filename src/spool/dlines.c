@@ -3,6 +3,7 @@
  */
 #include "spool/dlines.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,15 +56,44 @@ int dlines_mark_reported(int fd, size_t offset, struct err *err)
 	return write_tag(fd, offset + 1, '+', err);
 }
 
-int dlines_hold(int fd, const struct ctl_rcpt *rcpt, bool is_held,
-		struct err *err)
+/* Writes the tag of a recipient whose tag is `expected`. */
+static int change_tag(int fd, const struct ctl_rcpt *rcpt, char expected,
+		      char tag, struct err *err)
 {
-	char expected = is_held ? CTL_TAG_TODO : CTL_TAG_HELD, head[2];
+	char head[2];
 
 	if (pread(fd, head, 2, (off_t)rcpt->offset) != 2 || head[0] != 'r' ||
 	    head[1] != expected)
 		return FAIL(err, "recipient at byte %zu: its tag is not '%c'",
 			    rcpt->offset, expected);
-	return write_tag(fd, rcpt->offset + 1,
-			 is_held ? CTL_TAG_HELD : CTL_TAG_TODO, err);
+	return write_tag(fd, rcpt->offset + 1, tag, err);
+}
+
+int dlines_hold(int fd, const struct ctl_rcpt *rcpt, bool is_held,
+		struct err *err)
+{
+	return change_tag(fd, rcpt, is_held ? CTL_TAG_TODO : CTL_TAG_HELD,
+			  is_held ? CTL_TAG_HELD : CTL_TAG_TODO, err);
+}
+
+int dlines_end_held(int fd, const struct ctl_rcpt *rcpt, struct err *err)
+{
+	return change_tag(fd, rcpt, CTL_TAG_HELD, CTL_TAG_DONE, err);
+}
+
+int dlines_set_delays(int fd, const struct ctl_rcpt *rcpt, unsigned delays,
+		      struct err *err)
+{
+	size_t at = rcpt->offset + 2 + CTL_PID_WIDTH;
+	struct str digits = STR_INIT;
+	int r = 0;
+
+	assert(delays <= 9999);
+	if (!rcpt->has_delay_slot)
+		return 0;
+	str_addf(&digits, "%*u", CTL_DELAY_WIDTH, delays);
+	if (pwrite(fd, digits.p, CTL_DELAY_WIDTH, (off_t)at) != CTL_DELAY_WIDTH)
+		r = FAIL_CODE(err, errno, "byte %zu: %s", at, strerror(errno));
+	str_done(&digits);
+	return r;
 }

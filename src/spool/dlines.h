@@ -1,6 +1,6 @@
 /*
  * dlines.h - the scheduler's side of a control file: walk over its `d` lines,
- * say which of them were reported, hold recipients.
+ * say which of them were reported, hold recipients, remember delays.
  *
  * A held recipient has the tag `h`, which no agent takes; it survives a restart
  * of the scheduler. Recipients are held and released while no agent has them.
@@ -29,5 +29,16 @@ MUST_USE int dlines_mark_reported(int fd, size_t offset, struct err *err);
  */
 MUST_USE int dlines_hold(int fd, const struct ctl_rcpt *rcpt, bool is_held,
 			 struct err *err);
+
+/*
+ * Writes a number, at most 9999, into a delay slot: what the sender was told
+ * of the delay. Nothing happens if the recipient has no such slot.
+ */
+MUST_USE int dlines_set_delays(int fd, const struct ctl_rcpt *rcpt,
+			       unsigned delays, struct err *err);
+
+/* A held recipient is done; no agent could have it. -1 with err: as above. */
+MUST_USE int dlines_end_held(int fd, const struct ctl_rcpt *rcpt,
+			     struct err *err);
 
 #endif

@@ -71,7 +71,47 @@ static void test_marks_are_written_in_place(void **state)
 	now.p[rcpt.offset + 1] = ' ';
 	assert_slice_is(str_slice(&now), text);
 	assert_int_equal(dlines_hold(fileno(f), &rcpt, false, &err), 0);
+	assert_int_equal(dlines_end_held(fileno(f), &rcpt, &err), -1);
+	assert_int_equal(dlines_hold(fileno(f), &rcpt, true, &err), 0);
+	assert_int_equal(dlines_end_held(fileno(f), &rcpt, &err), 0);
+	assert_int_equal(dlines_end_held(fileno(f), &rcpt, &err), -1);
+	assert_int_equal(dlines_hold(fileno(f), &rcpt, false, &err), -1);
 	str_done(&now);
+	fclose(f);
+}
+
+static void test_delays_stand_in_their_slot(void **state)
+{
+	static const struct {
+		unsigned delays;
+		const char *want;
+	} rows[] = { { 1, "   1" }, { 12, "  12" }, { 9999, "9999" } };
+	struct ctl_rcpt rcpt = { .offset = 34, .has_delay_slot = true };
+	size_t slot = 34 + 2 + CTL_PID_WIDTH;
+	FILE *f = tmpfile();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(fwrite(text, 1, sizeof(text) - 1, f),
+			 sizeof(text) - 1);
+	assert_int_equal(fflush(f), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str now = STR_INIT;
+
+		assert_int_equal(
+		    dlines_set_delays(fileno(f), &rcpt, rows[i].delays, &err),
+		    0);
+		rewind(f);
+		assert_int_equal(fd_read_all(fileno(f), 0, 4096, &now), 0);
+		assert_slice_is(slice_make(now.p + slot, CTL_DELAY_WIDTH),
+				rows[i].want);
+		for (int k = 0; k < CTL_DELAY_WIDTH; k++)
+			now.p[slot + (size_t)k] = ' ';
+		assert_memory_equal(now.p, text, slot + CTL_DELAY_WIDTH);
+		str_done(&now);
+	}
+	rcpt.has_delay_slot = false; /* then nothing is written over */
+	assert_int_equal(dlines_set_delays(fileno(f), &rcpt, 7, &err), 0);
 	fclose(f);
 }
 
@@ -80,6 +120,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_whole_lines_outside_headers_count),
 		cmocka_unit_test(test_marks_are_written_in_place),
+		cmocka_unit_test(test_delays_stand_in_their_slot),
 	};
 
 	return TEST_RUN(tests);

@@ -7,9 +7,7 @@
  *  * a staged control file (spool/create.h) whose message and itself are
  *    whole is made visible, since its sender may have been told so; any other
  *    was never accepted, and goes with its message;
- *  * a temporary file goes when the process in its name is dead;
- *  * a message file that no control file names goes once it has been so for
- *    a time in which nobody can be about to write one.
+ *  * for the rest, see spool/sweep.h.
  */
 #ifndef SPOOL_RECOVER_H
 #define SPOOL_RECOVER_H
@@ -21,6 +19,7 @@ enum { RECOVER_ORPHAN_AGE = 3600 }; /* seconds; what programs pass */
 struct recovered {
 	size_t published; /* messages made visible */
 	size_t removed;	  /* files of messages that were never accepted */
+	size_t left;	  /* orphans, too many to believe it: see sweep.h */
 };
 
 /*

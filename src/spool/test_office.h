@@ -12,6 +12,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <sys/syscall.h>
 
 /* ---- a postoffice ------------------------------------------------------- */
@@ -123,7 +125,7 @@ static inline bool office_read(const struct office *o, const char *sub,
 static struct {
 	struct str events;
 	int calls, fail_at, fail_errno; /* the fail_at'th call fails */
-	bool no_rename, no_unlink;
+	bool no_rename, no_unlink, no_nameless;
 	ino_t inode; /* what new files are said to have; 0: the truth */
 } steps;
 
@@ -149,6 +151,16 @@ static inline void add_event_path(int dir, const char *name)
 		path = slice_from(path, strlen(watched->dir) + 1);
 	if (slice_find_text(path, SLICE(".new-")) < path.len)
 		path.len = slice_find_text(path, SLICE(".new-")) + 4;
+	if (slice_find(path, '#') < path.len) { /* what such a file is called */
+		path.len = slice_find(path, '#');
+		str_add(&steps.events, path);
+		path = SLICE("NAMELESS");
+	} else if (slice_find_last(path, '/') < path.len &&
+		   ascii_is_digit(path.p[slice_find_last(path, '/') + 1])) {
+		path.len = slice_find_last(path, '/') + 1;
+		str_add(&steps.events, path);
+		path = SLICE("N");
+	}
 	str_add(&steps.events, path);
 	if (name == NULL)
 		return;
@@ -221,6 +233,35 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to,
 	return step_fails() ? -1
 			    : (int)syscall(SYS_renameat2, from_dir, from,
 					   to_dir, to, flags);
+}
+
+/* linkat(2), watched. */
+int linkat(int from_dir, const char *from, int to_dir, const char *to,
+	   int flags)
+{
+	str_adds(&steps.events, "link ");
+	add_event_path(to_dir, to);
+	event_end();
+	return step_fails() ? -1
+			    : (int)syscall(SYS_linkat, from_dir, from, to_dir,
+					   to, flags);
+}
+
+/* openat(2); files without a name can be said to be unknown. */
+int openat(int dir, const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if ((flags & O_TMPFILE) == O_TMPFILE && steps.no_nameless) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	va_start(ap, flags);
+	if ((flags & (O_CREAT | __O_TMPFILE)) != 0)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return (int)syscall(SYS_openat, dir, name, flags, mode);
 }
 
 /* mkdirat(2), watched. */
