@@ -9,6 +9,7 @@ MODE says what it does with each recipient of a job:
   ok        delivers it: mark, then "ok3"
   fail      refuses it: `d` line, mark, "error2"
   defer     "deferred"; deferall, retryat, hold likewise
+  success A `d` line with the action A, mark, "ok2"
   then A B  A for the first job of all agents of this SAID, then B
   die       dies at the first job, by SIGKILL
   quit      exits at once, before any "#hungry"
@@ -18,11 +19,14 @@ MODE says what it does with each recipient of a job:
   foreign   reports on recipients it was not fed, then delivers its own
   nonsense  lines that nothing can be made of, then delivers
   resync    "#resync" for each job, and nothing else
+  wait      waits until there is a file "go" beside SAID, then delivers; tells
+            of its progress if a word stands behind it
   word      "error" without a `d` line: the scheduler is to write it
 """
 
 import os
 import pathlib
+import re
 import signal
 import sys
 import time
@@ -65,16 +69,24 @@ def mark(name: str, offset: int, tag: str) -> None:
         f.write(tag.encode() + b" " * 6)
 
 
+def succeed(name: str, offset: int, user: str, action: str) -> None:
+    with open(name, "ab") as f:
+        f.write(f"d {offset}:-1:-1::{int(time.time())}\t{user}\x01{action}\x01"
+                f"2.1.5\x01smtp; 250 fine\x01dns; mx.example\t\r->> 250 fine\n"
+                .encode("utf-8", "surrogateescape"))
+
+
 def diagnose(name: str, offset: int, user: str) -> None:
     with open(name, "ab") as f:
         f.write(f"d {offset}:-1:-1::{int(time.time())}\t{user}\x01failed\x01"
                 f"5.1.1\x01smtp; 550 no such user\x01dns; mx.example "
                 f"(192.0.2.9|25|10.0.0.1|999)\t\r<<- RCPT\r->> 550 5.1.1 "
-                "no such user\n".encode())
+                "no such user\n".encode("utf-8", "surrogateescape"))
 
 
 def one(mode: str, name: str, offset: int, user: str) -> None:
-    at = f"{int(name.rsplit('/', 1)[-1].split('-')[0])}/{offset}"
+    number = re.match(r"\d+", name.rsplit("/", 1)[-1])[0]
+    at = f"{int(number)}/{offset}"
     notary = f"{user}\x01delayed\x014.4.1\x01smtp; 400 busy\x01dns; mx"
     if mode == "ok":
         mark(name, offset, "+")
@@ -83,6 +95,10 @@ def one(mode: str, name: str, offset: int, user: str) -> None:
         diagnose(name, offset, user)
         mark(name, offset, "-")
         say(f"{at}\t\terror2 \r->> 550 5.1.1 no such user")
+    elif mode == "success":
+        succeed(name, offset, user, sys.argv[3])
+        mark(name, offset, "+")
+        say(f"{at}\t\tok2 \r->> 250 fine")
     elif mode == "word":
         mark(name, offset, "-")
         say(f"{at}\t{user}\x01failed\x015.1.1\x01x-local; 1\x01\terror no way")
@@ -109,6 +125,13 @@ def job(mode: str, name: str, host: str) -> None:
                 for offset, user in recipients(other.name, ""):
                     say(f"{other.name}/{offset}\t\tok3 stolen")
         say("1/2\t\tok3 nobody's")
+        mode = "ok"
+    if mode == "wait":
+        for text in sys.argv[3:]:
+            say("#progress " + text.replace("NAME", name))
+        note("waits")
+        while not SAID.with_name("go").exists():
+            time.sleep(0.02)
         mode = "ok"
     if mode == "nonsense":
         say("hello\tworld")

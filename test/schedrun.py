@@ -33,14 +33,21 @@ PARAMglobal-report-interval = 1s
 
 
 class Scheduler:
-    """conf: the clauses, behind DEFAULTS unless defaults says otherwise."""
+    """
+    conf: the clauses, behind DEFAULTS unless defaults says otherwise. wrapper
+    words go before the program; more is for subprocess.Popen.
+    """
 
     def __init__(self, office, conf: str, *options, defaults: str = DEFAULTS,
-                 env: dict | None = None, start: bool = True):
+                 env: dict | None = None, start: bool = True, wrapper=(),
+                 **more):
         self.office = office
         self.options = options
         self.env = env
+        self.wrapper = list(wrapper)
+        self.more = more
         self.lines: list[str] = []
+        self.program = program("scheduler")
         self.process = None
         self.events_file = office.base / "events"
         self.said = office.base / "said"        # of fake agents
@@ -69,11 +76,11 @@ class Scheduler:
     def start(self) -> "Scheduler":
         n = self.text.count(" serving ") + 1
         self.process = subprocess.Popen(
-            [str(program("scheduler")), "-O", "scan=1", "-O",
+            [*self.wrapper, str(self.program), "-O", "scan=1", "-O",
              f"events={self.events_file}", *map(str, self.options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd="/",
-            env=self.office.environment(self.env))
+            env=self.office.environment(self.env), **self.more)
         self.reader = threading.Thread(target=self._read,
                                        args=(self.process.stderr,))
         self.reader.start()
@@ -139,7 +146,7 @@ class Scheduler:
         """Jobs in the spool that are reports of the scheduler."""
         found = []
         for job in self.office.jobs():
-            if b"\ns error " in job.data:
+            if b"\ns error " in job.written:
                 found.append(job)
         return found
 

@@ -1,60 +1,14 @@
 """What senders hear from the scheduler: failures, delays, successes."""
 
-import email
-import email.policy
 import time
 
 import pytest
 
-from schedrun import DEFAULTS, Scheduler
+from reports import KEEP, Queued, only_report
+from schedrun import DEFAULTS
 from spoolfile import Group, Rcpt
 
 FAKE = 'smtp/*\n\tcommand="fake {}"\n'
-# The report goes to example.net, where nothing is fetched from the spool.
-KEEP = 'smtp/example.net\n\tqueueonly\n'
-
-
-@pytest.fixture
-def scheduler(office):
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
-
-
-class Report:
-    """A report in the spool, taken apart."""
-
-    def __init__(self, job):
-        self.job = job
-        raw = job.message.read_bytes()
-        self.front, _, content = raw.partition(b"env-end\n")
-        self.control = job.data.decode()
-        self.mail = email.message_from_bytes(content,
-                                             policy=email.policy.default)
-        assert self.mail.get_content_type() == "multipart/report"
-        assert self.mail.get_param("report-type") == "delivery-status"
-        self.words, self.status, self.returned = self.mail.iter_parts()
-        self.blocks = self.status.get_payload()
-
-    def of(self, address):
-        """The block of a recipient."""
-        found = [b for b in self.blocks[1:]
-                 if b["Final-Recipient"].endswith("; " + address)]
-        assert len(found) == 1, self.status.as_string()
-        return found[0]
-
-
-def only_report(s) -> Report:
-    [job] = s.wait_reports(1)
-    return Report(job)
 
 
 def test_failure_is_told_to_the_sender(office, scheduler):
@@ -173,7 +127,7 @@ def test_senders_hear_only_of_their_own(office, scheduler):
     s.wait_gone(office.post(groups=[
         Group(["bob@example.com"], "alice@example.net"),
         Group(["carol@example.com"], "dora@example.net")]))
-    reports = {r.mail["To"]: r for r in map(Report, s.wait_reports(2))}
+    reports = {r.mail["To"]: r for r in map(Queued, s.wait_reports(2))}
     assert reports["alice@example.net"].of("bob@example.com")
     assert len(reports["alice@example.net"].blocks) == 2
     assert reports["dora@example.net"].of("carol@example.com")

@@ -63,6 +63,22 @@ static bool was_tried(const struct queue_job *j)
 	return j->tries > 0 || j->thread->failed_at >= j->message->arrived;
 }
 
+/*
+ * When it fails without having been tried. After a time in which nothing could
+ * be tried, since nobody ran, there must be one in which it can.
+ */
+static int64_t untried_until(const struct queue *q, const struct queue_job *j,
+			     const struct queue_clause *c)
+{
+	int64_t more = (int64_t)c->expiry2 * QUEUE_SECOND, grace = more;
+	int64_t at =
+	    j->message->arrived + (int64_t)c->expiry * QUEUE_SECOND + more;
+
+	if (grace > QUEUE_GRACE)
+		grace = QUEUE_GRACE;
+	return at < q->began + grace ? q->began + grace : at;
+}
+
 /* When it fails for its age; INT64_MAX: never. */
 static int64_t expiry_of(const struct queue *q, const struct queue_job *j,
 			 int64_t now)
@@ -74,7 +90,7 @@ static int64_t expiry_of(const struct queue *q, const struct queue_job *j,
 	    queue_job_count(j, QUEUE_RCPT_OPEN) == 0)
 		return INT64_MAX;
 	tried = j->message->arrived + (int64_t)c->expiry * QUEUE_SECOND;
-	untried = tried + (int64_t)c->expiry2 * QUEUE_SECOND;
+	untried = untried_until(q, j, c);
 	/* What is not tried yet when its time is up is looked at again. */
 	if (was_tried(j))
 		return tried;
@@ -129,7 +145,7 @@ void queue_job_rearm(struct queue *q, struct queue_job *j, int64_t now)
 		at = first_of(expiry_of(q, j, now),
 			      first_of(deadline_of(j), delay_of(q, j)));
 	if (j->state == QUEUE_JOB_WAITING)
-		at = first_of(at, j->wake);
+		at = j->has_trouble ? j->wake : first_of(at, j->wake);
 	if (at == INT64_MAX)
 		queue_timer_stop(q, &j->timer);
 	else
@@ -138,26 +154,95 @@ void queue_job_rearm(struct queue *q, struct queue_job *j, int64_t now)
 
 /* ---- states ------------------------------------------------------------- */
 
+/* Counts the job's state, or no more: by is -1 or 1. */
+static void count_state(struct queue *q, const struct queue_job *j, int by)
+{
+	struct queue_thread *t = j->thread;
+	size_t n = (size_t)by;
+
+	switch ((enum queue_job_state)j->state) {
+	case QUEUE_JOB_READY:
+		q->count.ready += n;
+		if (j->is_kicked)
+			t->n_kicked += n;
+		break;
+	case QUEUE_JOB_WAITING:
+		q->count.waiting += n;
+		t->n_waiting += n;
+		break;
+	case QUEUE_JOB_FED:
+		q->count.fed += n;
+		t->n_fed += n;
+		break;
+	case QUEUE_JOB_RESTING:
+		break;
+	}
+}
+
+static void count_rcpt(struct queue *q, const struct queue_job *j, size_t i,
+		       int by)
+{
+	struct queue_thread *t = j->thread;
+	size_t n = (size_t)by;
+
+	switch ((enum queue_rcpt_state)j->rcpts[i].state) {
+	case QUEUE_RCPT_OPEN:
+	case QUEUE_RCPT_BUSY:
+	case QUEUE_RCPT_EXPIRING:
+		q->count.open += n;
+		t->n_open += n;
+		t->channel->n_open += n;
+		break;
+	case QUEUE_RCPT_HELD:
+		q->count.held += n;
+		t->n_held += n;
+		t->channel->n_held += n;
+		break;
+	case QUEUE_RCPT_DONE:
+		break;
+	}
+}
+
+void queue_job_count_in(struct queue *q, const struct queue_job *j)
+{
+	q->count.jobs++;
+	count_state(q, j, 1);
+	for (uint32_t i = 0; i < j->n_rcpts; i++)
+		count_rcpt(q, j, i, 1);
+}
+
+void queue_job_count_out(struct queue *q, const struct queue_job *j)
+{
+	q->count.jobs--;
+	count_state(q, j, -1);
+	for (uint32_t i = 0; i < j->n_rcpts; i++)
+		count_rcpt(q, j, i, -1);
+}
+
+/* Where a job is to stand among those that are ready. */
+static int64_t ready_key(struct queue *q, const struct queue_job *j)
+{
+	const struct queue_clause *c = queue_job_clause(q, j);
+	int64_t key =
+	    c != NULL && c->is_age_order ? j->message->arrived : q->sequence++;
+
+	return j->is_kicked ? key - QUEUE_KICKED : key;
+}
+
 void queue_job_set(struct queue *q, struct queue_job *j,
 		   enum queue_job_state state, int64_t now)
 {
 	struct queue_thread *t = j->thread;
-	const struct queue_clause *c = queue_job_clause(q, j);
 
-	if (j->state == QUEUE_JOB_FED)
-		t->n_fed--;
+	count_state(q, j, -1);
+	if (state == QUEUE_JOB_FED || state == QUEUE_JOB_RESTING)
+		j->is_kicked = false;
 	j->state = (uint8_t)state;
-	if (state == QUEUE_JOB_READY) {
-		int64_t key = c != NULL && c->is_age_order ? j->message->arrived
-							   : q->sequence++;
-
-		if (j->ready == 0)
-			heap_set(&t->ready, &j->ready, key);
-	} else {
+	count_state(q, j, 1);
+	if (state != QUEUE_JOB_READY)
 		heap_drop(&t->ready, &j->ready);
-	}
-	if (state == QUEUE_JOB_FED)
-		t->n_fed++;
+	else if (j->ready == 0)
+		heap_set(&t->ready, &j->ready, ready_key(q, j));
 	queue_job_rearm(q, j, now);
 	queue_thread_update(q, t, now);
 	if (state == QUEUE_JOB_READY)
@@ -169,22 +254,25 @@ void queue_rcpt_set(struct queue *q, struct queue_job *j, size_t i,
 {
 	struct queue_place *r = &j->rcpts[i];
 
-	(void)q;
 	(void)now;
 	if (r->state == state)
 		return;
+	count_rcpt(q, j, i, -1);
 	if (state == QUEUE_RCPT_DONE)
 		j->message->n_left--;
 	if (r->state == QUEUE_RCPT_DONE)
 		j->message->n_left++;
 	r->state = (uint8_t)state;
+	count_rcpt(q, j, i, 1);
 }
 
 void queue_job_settle(struct queue *q, struct queue_job *j, int64_t now)
 {
 	size_t n_busy = queue_job_count(j, QUEUE_RCPT_BUSY);
 
-	if (queue_job_count(j, QUEUE_RCPT_OPEN) + n_busy == 0) {
+	/* What is just failing no agent may take: all of them are awaited. */
+	if (queue_job_count(j, QUEUE_RCPT_EXPIRING) > 0 ||
+	    queue_job_count(j, QUEUE_RCPT_OPEN) + n_busy == 0) {
 		queue_job_set(q, j, QUEUE_JOB_RESTING, now);
 		return;
 	}
@@ -214,6 +302,26 @@ void queue_job_defer(struct queue *q, struct queue_job *j, int64_t now)
 	if (j->message->n_resyncs > QUEUE_RESYNCS_MAX &&
 	    j->wake < now + QUEUE_RESYNCS_WAIT)
 		j->wake = now + QUEUE_RESYNCS_WAIT;
+	queue_job_settle(q, j, now);
+}
+
+void queue_job_kick(struct queue *q, struct queue_job *j, int64_t now)
+{
+	struct queue_thread *t = j->thread;
+
+	if (j->state == QUEUE_JOB_FED || j->state == QUEUE_JOB_RESTING ||
+	    j->must_look)
+		return;
+	t->until = 0;
+	if (t->is_suspended) {
+		queue_thread_set_suspended(q, t, false);
+		t->is_probing = true;
+	}
+	heap_drop(&t->ready, &j->ready); /* it has another place now */
+	count_state(q, j, -1);
+	j->is_kicked = true;
+	count_state(q, j, 1);
+	j->wake = now;
 	queue_job_settle(q, j, now);
 }
 
@@ -266,7 +374,7 @@ static void expire(struct queue *q, struct queue_job *j,
 		if (r->state != QUEUE_RCPT_OPEN ||
 		    (expiry == QUEUE_EXPIRED_DEADLINE && !is_past))
 			continue;
-		queue_rcpt_set(q, j, i, QUEUE_EXPIRING, now);
+		queue_rcpt_set(q, j, i, QUEUE_RCPT_EXPIRING, now);
 		b.offsets[b.action.n_offsets++] = r->offset;
 	}
 	batch_end(q, &b);
@@ -280,6 +388,8 @@ static void tell_delay(struct queue *q, struct queue_job *j, bool is_deadline,
 	int64_t until = expiry_of(q, j, now);
 
 	b.action.until = until == INT64_MAX ? 0 : until;
+	b.action.delays = j->n_delays;
+	b.action.is_deadline = is_deadline;
 	for (uint32_t i = 0; i < j->n_rcpts; i++) {
 		struct queue_place *r = &j->rcpts[i];
 
@@ -305,21 +415,21 @@ void queue_job_timer(struct queue *q, struct queue_job *j, int64_t now)
 	const struct queue_clause *c = queue_job_clause(q, j);
 	int64_t age = now - j->message->arrived;
 
+	j->has_trouble = false;
 	if (was_tried(j))
 		expiry = QUEUE_EXPIRED_TRIED;
 	if (c != NULL && c->expiry > 0 &&
 	    age >= (int64_t)c->expiry * QUEUE_SECOND &&
-	    (was_tried(j) ||
-	     age >= ((int64_t)c->expiry + c->expiry2) * QUEUE_SECOND))
+	    (was_tried(j) || now >= untried_until(q, j, c)))
 		expire(q, j, expiry, now);
 	if (deadline_of(j) <= now) {
 		expire(q, j, QUEUE_EXPIRED_DEADLINE, now);
 		tell_delay(q, j, true, now);
 	}
 	if (delay_of(q, j) <= now) {
-		tell_delay(q, j, false, now);
 		while (delay_of(q, j) <= now)
 			j->n_delays++;
+		tell_delay(q, j, false, now);
 	}
 	if (j->must_look && j->state == QUEUE_JOB_WAITING && j->wake <= now) {
 		/* The answer is queue_add(); should none come, again later. */
@@ -389,7 +499,7 @@ void queue_settle(struct queue *q, struct slice name, size_t offset,
 	size_t i;
 
 	if (m == NULL || (j = queue_rcpt_find(m, offset, &i)) == NULL ||
-	    j->rcpts[i].state != QUEUE_EXPIRING)
+	    j->rcpts[i].state != QUEUE_RCPT_EXPIRING)
 		return;
 	queue_rcpt_set(q, j, i, is_done ? QUEUE_RCPT_DONE : QUEUE_RCPT_OPEN,
 		       now);
@@ -398,8 +508,8 @@ void queue_settle(struct queue *q, struct slice name, size_t offset,
 		queue_letter_check(q, m, now);
 	} else {
 		j->wake = now + QUEUE_LATER;
-		queue_job_set(q, j, QUEUE_JOB_WAITING, now);
-		/* Its expiry is long past: not before the wake-up. */
-		queue_timer_set(q, &j->timer, j->wake);
+		j->has_trouble = true;
 	}
+	if (j->state != QUEUE_JOB_FED)
+		queue_job_settle(q, j, now);
 }

@@ -89,6 +89,13 @@ bool queue_has(const struct queue *q, struct slice name)
 	return queue_letter_find(q, name) != NULL;
 }
 
+int64_t queue_arrived(const struct queue *q, struct slice name)
+{
+	const struct queue_letter *m = queue_letter_find(q, name);
+
+	return m != NULL ? m->arrived : 0;
+}
+
 static bool is_same_place(const struct queue_rcpt *a,
 			  const struct queue_rcpt *b)
 {
@@ -105,6 +112,33 @@ static struct queue_place make_place(const struct queue_rcpt *r)
 		.state = (uint8_t)r->state,
 		.flags = (uint8_t)r->flags,
 	};
+}
+
+/* The job is one of its thread's from now on; and no more. */
+static void enter_thread(struct queue *q, struct queue_job *j, int64_t arrived)
+{
+	struct queue_thread *t = j->thread;
+
+	/* If it is not known of those before, it is not of all. */
+	if (t->n_jobs == 0 || (t->oldest != INT64_MAX && arrived < t->oldest))
+		t->oldest = arrived;
+	TAILQ_INSERT_TAIL(&t->jobs, j, of_thread);
+	t->n_jobs++;
+	q->count.unrouted += t->pool == NULL;
+	queue_job_count_in(q, j);
+}
+
+static void leave_thread(struct queue *q, struct queue_job *j)
+{
+	struct queue_thread *t = j->thread;
+
+	queue_cursors_job_goes(q, j);
+	queue_job_count_out(q, j);
+	q->count.unrouted -= t->pool == NULL;
+	t->n_jobs--;
+	TAILQ_REMOVE(&t->jobs, j, of_thread);
+	if (j->message->arrived == t->oldest)
+		t->oldest = INT64_MAX;
 }
 
 /* Takes recipients [i] and all later ones of the same channel and host. */
@@ -126,9 +160,11 @@ static struct queue_job *make_job(struct queue *q,
 			continue;
 		is_taken[k] = true;
 		j->rcpts[j->n_rcpts++] = make_place(&m->rcpts[k]);
+		if (m->rcpts[k].n_delays > j->n_delays)
+			j->n_delays = (uint8_t)m->rcpts[k].n_delays;
 	}
 	j->thread = queue_thread_get(q, first->channel, first->host, now);
-	j->thread->n_jobs++;
+	enter_thread(q, j, m->arrived);
 	return j;
 }
 
@@ -149,8 +185,8 @@ static void make_jobs(struct queue *q, struct queue_letter *letter,
 	free(is_taken);
 }
 
-static struct queue_letter *new_letter(struct queue *q,
-				       const struct queue_message *m)
+static struct queue_letter *
+new_letter(struct queue *q, const struct queue_message *m, int64_t now)
 {
 	struct queue_letter *letter =
 	    mem_zero(1, sizeof(*letter) + m->name.len);
@@ -163,6 +199,7 @@ static struct queue_letter *new_letter(struct queue *q,
 	for (size_t i = 0; i < m->n_rcpts; i++)
 		letter->n_left += m->rcpts[i].state != QUEUE_RCPT_DONE;
 	HASH_ADD(hh, q->letters, name, m->name.len, letter);
+	ages_add(&q->ages, m->arrived, now);
 	return letter;
 }
 
@@ -173,7 +210,7 @@ static void compare(struct queue *q, struct queue_letter *letter,
 	size_t i;
 	struct queue_job *j = queue_rcpt_find(letter, r->offset, &i);
 
-	if (j == NULL || j->rcpts[i].state == QUEUE_EXPIRING)
+	if (j == NULL || j->rcpts[i].state == QUEUE_RCPT_EXPIRING)
 		return;
 	/* A job that is with an agent is locked by that. */
 	if (r->state == QUEUE_RCPT_BUSY && j->state == QUEUE_JOB_FED)
@@ -199,14 +236,45 @@ static void refresh(struct queue *q, struct queue_letter *letter,
 		}
 }
 
+/*
+ * Has a message of this name the same recipients? Else it is another one: the
+ * first was removed behind our back, and names come again.
+ */
+static bool is_same_message(const struct queue_letter *letter,
+			    const struct queue_message *m)
+{
+	size_t n = 0, i;
+
+	for (const struct queue_job *j = letter->jobs; j != NULL; j = j->next)
+		n += j->n_rcpts;
+	if (n != m->n_rcpts)
+		return false;
+	for (size_t k = 0; k < m->n_rcpts; k++) {
+		const struct queue_job *j =
+		    queue_rcpt_find(letter, m->rcpts[k].offset, &i);
+
+		if (j == NULL ||
+		    !slice_eq(j->thread->channel->name, m->rcpts[k].channel) ||
+		    !slice_eq(queue_thread_host(j->thread), m->rcpts[k].host))
+			return false;
+	}
+	return true;
+}
+
 void queue_add(struct queue *q, const struct queue_message *m, int64_t now)
 {
 	struct queue_letter *letter = queue_letter_find(q, m->name);
 
+	if (letter != NULL && !is_same_message(letter, m)) {
+		queue_forget(q, m->name, now);
+		letter = NULL;
+	}
 	if (letter != NULL) {
 		refresh(q, letter, m, now);
 	} else {
-		letter = new_letter(q, m);
+		if (q->began == 0)
+			q->began = now;
+		letter = new_letter(q, m, now);
 		make_jobs(q, letter, m, now);
 		for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
 			queue_job_settle(q, j, now);
@@ -239,7 +307,7 @@ static void free_job(struct queue *q, struct queue_job *j, int64_t now)
 		leave_lines(j);
 	queue_job_set(q, j, QUEUE_JOB_RESTING, now);
 	queue_why_drop(&j->why);
-	t->n_jobs--;
+	leave_thread(q, j);
 	queue_thread_update(q, t, now);
 	free(j);
 }
@@ -251,41 +319,18 @@ void queue_forget(struct queue *q, struct slice name, int64_t now)
 
 	if (m == NULL)
 		return;
+	queue_cursors_letter_goes(q, m);
 	for (struct queue_job *j = m->jobs; j != NULL; j = next) {
 		next = j->next;
 		free_job(q, j, now);
 	}
 	queue_timer_stop(q, &m->timer);
+	ages_remove(&q->ages, m->arrived);
 	HASH_DELETE(hh, q->letters, m);
 	free(m);
 }
 
 /* ---- commands ----------------------------------------------------------- */
-
-bool queue_kick(struct queue *q, struct slice channel, struct slice host,
-		int64_t now)
-{
-	struct queue_thread *t = queue_thread_find(q, channel, host);
-
-	if (t == NULL || t->n_jobs == 0)
-		return false;
-	t->is_kicked = true;
-	t->until = 0;
-	if (t->is_suspended) {
-		t->is_suspended = false;
-		t->is_probing = true;
-	}
-	/* Commands may cost what the queue is large. */
-	for (struct queue_letter *m = q->letters; m != NULL; m = m->hh.next)
-		for (struct queue_job *j = m->jobs; j != NULL; j = j->next)
-			if (j->thread == t && !j->must_look &&
-			    j->state == QUEUE_JOB_WAITING) {
-				j->wake = now;
-				queue_job_settle(q, j, now);
-			}
-	queue_thread_update(q, t, now);
-	return true;
-}
 
 /* The job of an open recipient that no agent has, or NULL. */
 static struct queue_job *find_idle(const struct queue *q, struct slice name,
@@ -321,22 +366,74 @@ bool queue_hold(struct queue *q, struct slice name, size_t offset, int64_t now)
 	return true;
 }
 
-bool queue_give_up(struct queue *q, struct slice name, size_t offset,
-		   int64_t now)
+/* Fails the first of n recipients and what of its job stands behind it. */
+static void give_up_some(struct queue *q, struct queue_job *j,
+			 const size_t *offsets, size_t n, int64_t now)
+{
+	struct queue_action action = { .kind = QUEUE_EXPIRE,
+				       .name = queue_letter_name(j->message),
+				       .expiry = QUEUE_EXPIRED_COMMAND,
+				       .why = queue_why_text(j->why) };
+	size_t *mine = mem_zero(n, sizeof(*mine)), i;
+
+	for (size_t k = 0; k < n; k++) {
+		if (!queue_job_has(j, offsets[k], &i) ||
+		    j->rcpts[i].state != QUEUE_RCPT_OPEN)
+			continue;
+		queue_rcpt_set(q, j, i, QUEUE_RCPT_EXPIRING, now);
+		mine[action.n_offsets++] = offsets[k];
+	}
+	action.offsets = mine;
+	queue_act(q, &action);
+	free(mine);
+	queue_job_settle(q, j, now);
+}
+
+void queue_give_up(struct queue *q, struct slice name, const size_t *offsets,
+		   size_t n, int64_t now)
+{
+	for (size_t k = 0, i; k < n; k++) {
+		struct queue_job *j = find_idle(q, name, offsets[k], &i);
+
+		if (j != NULL)
+			give_up_some(q, j, offsets + k, n - k, now);
+	}
+}
+
+/* The job of a recipient that is open or held and no agent has, or NULL. */
+static struct queue_job *find_left(const struct queue *q, struct slice name,
+				   size_t offset, size_t *ret_i)
+{
+	struct queue_letter *m = queue_letter_find(q, name);
+	struct queue_job *j = NULL;
+
+	if (m != NULL)
+		j = queue_rcpt_find(m, offset, ret_i);
+	if (j == NULL || j->state == QUEUE_JOB_FED ||
+	    (j->rcpts[*ret_i].state != QUEUE_RCPT_OPEN &&
+	     j->rcpts[*ret_i].state != QUEUE_RCPT_HELD))
+		return NULL;
+	return j;
+}
+
+bool queue_is_left(const struct queue *q, struct slice name, size_t offset)
 {
 	size_t i;
-	struct queue_job *j = find_idle(q, name, offset, &i);
+
+	return find_left(q, name, offset, &i) != NULL;
+}
+
+bool queue_remove(struct queue *q, struct slice name, size_t offset,
+		  int64_t now)
+{
+	size_t i;
+	struct queue_job *j = find_left(q, name, offset, &i);
 
 	if (j == NULL)
 		return false;
-	queue_rcpt_set(q, j, i, QUEUE_EXPIRING, now);
-	queue_act(q, &(struct queue_action){ .kind = QUEUE_EXPIRE,
-					     .name = name,
-					     .offsets = &offset,
-					     .n_offsets = 1,
-					     .expiry = QUEUE_EXPIRED_COMMAND,
-					     .why = queue_why_text(j->why) });
+	queue_rcpt_set(q, j, i, QUEUE_RCPT_DONE, now);
 	queue_job_settle(q, j, now);
+	queue_letter_check(q, j->message, now);
 	return true;
 }
 
@@ -373,6 +470,7 @@ struct queue *queue_new(const struct queue_config *config)
 	TAILQ_INIT(&q->pools);
 	TAILQ_INIT(&q->old_pools);
 	STAILQ_INIT(&q->tasks);
+	LIST_INIT(&q->cursors);
 	return q;
 }
 
@@ -467,6 +565,7 @@ void queue_free(struct queue *q)
 	queue_timer_stop(q, &q->start_timer);
 	queue_why_drop(&q->last_why);
 	heap_done(&q->timers);
+	ages_done(&q->ages);
 	free(q->ring_agents);
 	free(q);
 }

@@ -33,15 +33,34 @@ struct queue;
 
 enum { QUEUE_NO_CLAUSE = -1 };
 
+/* A destination was suspended; or it answers for the first time after that. */
+struct queue_news {
+	bool is_suspended;
+	struct slice channel, host;
+	struct slice why; /* as in queue_report; of the last suspension */
+	unsigned tries;	  /* suspensions without an answer in between */
+	int64_t until;	  /* suspended until then, ms */
+};
+
 struct queue_config {
 	const struct queue_clause *clauses; /* borrowed, like all below */
 	size_t n_clauses;
 	unsigned max_agents;  /* in all; at least 1 */
 	unsigned start_rate;  /* agents started in a second; at least 1 */
 	int64_t report_delay; /* ms from a failure to its report */
+	/*
+	 * How long a thread waits for agents that others are done with, ms,
+	 * before one more is started for it. The first few of a pool are
+	 * started at once; for a thread that has none a quarter of that time
+	 * must have passed since the last start. What an agent is likely to be
+	 * done with in that time it may be fed. 0: nothing of this.
+	 */
+	int64_t patience;
 	/* The clause of a channel and host, or QUEUE_NO_CLAUSE. */
 	int (*find)(void *context, struct slice channel, struct slice host);
 	void *context;
+	/* Hears of destinations; may be NULL. It must not call the queue. */
+	void (*news)(void *context, const struct queue_news *news);
 	uint64_t seed; /* of the chance places in sequences of retries */
 };
 
@@ -62,10 +81,11 @@ void queue_shut(struct queue *q, int64_t now);
 /* ---- messages ----------------------------------------------------------- */
 
 enum queue_rcpt_state {
-	QUEUE_RCPT_OPEN, /* to be delivered */
-	QUEUE_RCPT_BUSY, /* locked by a process we do not know: look again */
-	QUEUE_RCPT_HELD, /* until it is released */
-	QUEUE_RCPT_DONE	 /* delivered or failed, on disk too */
+	QUEUE_RCPT_OPEN,    /* to be delivered */
+	QUEUE_RCPT_BUSY,    /* locked by a process we do not know: look again */
+	QUEUE_RCPT_HELD,    /* until it is released */
+	QUEUE_RCPT_DONE,    /* delivered or failed, on disk too */
+	QUEUE_RCPT_EXPIRING /* just failing; the queue's own */
 };
 
 enum {
@@ -78,6 +98,7 @@ struct queue_rcpt {
 	size_t offset; /* in the control file */
 	enum queue_rcpt_state state;
 	unsigned flags;		    /* QUEUE_NOTIFY_DELAY and so on */
+	unsigned n_delays;	    /* times its sender was told of its delay */
 	int64_t deadline;	    /* seconds since 1970; 0: none */
 	struct slice channel, host; /* host in lower case */
 };
@@ -94,12 +115,16 @@ struct queue_message {
 /*
  * Adds a message. One whose name is known is compared instead, as after a
  * resync: recipients that are done or held on disk are so here, and those that
- * were busy are looked at afresh; new ones are not taken. Everything is copied.
+ * were busy are looked at afresh. If they are others, it is another message:
+ * the one before is forgotten. Everything is copied.
  */
 void queue_add(struct queue *q, const struct queue_message *m, int64_t now);
 
 /* Is a message of this name there? */
 bool queue_has(const struct queue *q, struct slice name);
+
+/* When a message came, ms since 1970; 0: it is not known. */
+int64_t queue_arrived(const struct queue *q, struct slice name);
 
 /* Forgets a message whose files are gone, or may not be touched. */
 void queue_forget(struct queue *q, struct slice name, int64_t now);
@@ -137,12 +162,17 @@ struct queue_report {
 MUST_USE bool queue_report(struct queue *q, uint32_t agent,
 			   const struct queue_report *report, int64_t now);
 
-/*
- * The name of the message that such a report is about; empty if it would be
- * refused. Borrowed until the message is forgotten.
- */
-struct slice queue_report_name(const struct queue *q, uint32_t agent,
-			       uint64_t id, uint64_t offset);
+/* The job that a recipient belongs to; borrowed until it is forgotten. */
+struct queue_about {
+	struct slice name, channel, host;
+	int64_t arrived; /* ms since 1970 */
+	unsigned tries;	 /* that came to nothing so far */
+};
+
+/* What such a report is about. False if it would be refused. */
+MUST_USE bool queue_report_about(const struct queue *q, uint32_t agent,
+				 uint64_t id, uint64_t offset,
+				 struct queue_about *ret);
 
 /* To which site the host belongs that the agent works for; empty: none. */
 void queue_site(struct queue *q, uint32_t agent, struct slice key, int64_t now);
@@ -186,6 +216,8 @@ struct queue_action {
 	enum queue_expiry expiry;
 	struct slice why; /* the last that was heard of them; may be empty */
 	int64_t until;	  /* DELAY: when they will fail, ms; 0: unknown */
+	unsigned delays;  /* DELAY: with this time, for their age */
+	bool is_deadline; /* DELAY: not for that, but their deadline is past */
 };
 
 /* Timers that are due, and agents for whom there is work. */
@@ -207,18 +239,16 @@ void queue_reported(struct queue *q, struct slice name, bool is_done,
 
 /* ---- commands ----------------------------------------------------------- */
 
-/* What is waiting for this channel and host goes now. False: nothing is. */
-bool queue_kick(struct queue *q, struct slice channel, struct slice host,
-		int64_t now);
-
 /*
- * A recipient that is open, and whose job is with no agent, is held; or fails
- * (QUEUE_EXPIRED_COMMAND). False: it is not, or it is with one.
+ * A recipient that is open, and whose job is with no agent, is held. False: it
+ * is not, or it is with one.
  */
 MUST_USE bool queue_hold(struct queue *q, struct slice name, size_t offset,
 			 int64_t now);
-MUST_USE bool queue_give_up(struct queue *q, struct slice name, size_t offset,
-			    int64_t now);
+
+/* Those of n recipients that could be held fail (QUEUE_EXPIRED_COMMAND). */
+void queue_give_up(struct queue *q, struct slice name, const size_t *offsets,
+		   size_t n, int64_t now);
 
 /* Could it be held or given up now? */
 bool queue_is_idle(const struct queue *q, struct slice name, size_t offset);
@@ -226,6 +256,16 @@ bool queue_is_idle(const struct queue *q, struct slice name, size_t offset);
 /* A held recipient is open again. False: it is not held. */
 MUST_USE bool queue_release(struct queue *q, struct slice name, size_t offset,
 			    int64_t now);
+
+/*
+ * A recipient that is open or held, and whose job is with no agent, is done:
+ * its mark is on disk. False: it is not, or it is with one.
+ */
+MUST_USE bool queue_remove(struct queue *q, struct slice name, size_t offset,
+			   int64_t now);
+
+/* Could it be removed now? */
+bool queue_is_left(const struct queue *q, struct slice name, size_t offset);
 
 /* ---- to look at --------------------------------------------------------- */
 
@@ -237,8 +277,50 @@ struct queue_count {
 	size_t unrouted;	    /* jobs without a clause */
 };
 
-/* Counts everything; costs as much as there is. */
+/* Shows every channel there ever was: its recipients that are open and held.
+ */
+void queue_channels(const struct queue *q,
+		    void (*show)(void *context, struct slice channel,
+				 size_t n_open, size_t n_held),
+		    void *context);
+
+struct queue_age {
+	int64_t age;	/* ms */
+	size_t n_older; /* messages that are at least so old */
+};
+
+/*
+ * How old the messages are: fills n_older of each row, whose ages ascend, and
+ * returns the age of the oldest, 0 if there is none. Ages are exact to 16
+ * seconds, and those above eight days are not told apart. The cost does not
+ * grow with the queue.
+ */
+int64_t queue_ages(struct queue *q, int64_t now, struct queue_age *rows,
+		   size_t n_rows);
+
+/* Costs nothing: it is counted all the time. */
 struct queue_count queue_count(const struct queue *q);
+
+/*
+ * A cursor comes to all that was there when it was made and is still there
+ * when it comes to it, in the order in which that came. The queue may change
+ * meanwhile in any way, but not go. Costs what is looked at; each thing that
+ * leaves the queue costs a little for each cursor.
+ */
+struct queue_cursor;
+
+/* Over jobs: of all messages, of one, of one destination. NULL: none. */
+struct queue_cursor *queue_cursor_all(struct queue *q);
+struct queue_cursor *queue_cursor_message(struct queue *q, struct slice name);
+struct queue_cursor *queue_cursor_destination(struct queue *q,
+					      struct slice channel,
+					      struct slice host);
+/* Over threads, those without jobs too; over agents. */
+struct queue_cursor *queue_cursor_threads(struct queue *q);
+struct queue_cursor *queue_cursor_agents(struct queue *q);
+
+/* NULL is allowed. */
+void queue_cursor_free(struct queue_cursor *c);
 
 enum queue_job_state {
 	QUEUE_JOB_READY,   /* in its thread's heap */
@@ -247,19 +329,77 @@ enum queue_job_state {
 	QUEUE_JOB_RESTING  /* nothing of it is open */
 };
 
+struct queue_job;
+
 struct queue_view {
 	struct slice name, channel, host, why;
 	enum queue_job_state state;
 	bool is_suspended; /* its thread is */
-	size_t n_open, n_held;
+	uint32_t agent;	   /* that has it; 0: none */
 	unsigned tries;
 	int64_t arrived, until; /* ms; until: 0 if for no time */
+	const struct queue_job *job;
+	size_t first, n_rcpts; /* of the job's recipients, those shown */
 };
 
-/* Shows every job until show() says false; costs as much as there are. */
-void queue_walk(const struct queue *q,
-		bool (*show)(void *context, const struct queue_view *view),
-		void *context);
+/*
+ * The next job; false: that was the last. A job of very many recipients is
+ * shown several times, each time with others. *ret is valid until the queue
+ * changes, as below.
+ */
+MUST_USE bool queue_cursor_job(struct queue_cursor *c, struct queue_view *ret);
+
+/* The offset of recipient i of those that are shown, and its state. */
+size_t queue_view_rcpt(const struct queue_view *v, size_t i,
+		       enum queue_rcpt_state *ret_state);
+
+/*
+ * The next n jobs go now, before others; what waits only for somebody's lock,
+ * is with an agent or has nothing to be delivered stays as it is. False: there
+ * are no more.
+ */
+bool queue_cursor_kick(struct queue_cursor *c, size_t n, int64_t now);
+
+enum queue_step {
+	QUEUE_STEP_END,	 /* there are no more */
+	QUEUE_STEP_ROW,	 /* *ret is filled */
+	QUEUE_STEP_LATER /* much was looked at: call again, after other work */
+};
+
+struct queue_thread_view {
+	struct slice channel, host, why, site;
+	size_t n_jobs, n_ready, n_waiting, n_fed;
+	size_t n_open, n_held;	   /* recipients */
+	unsigned n_agents, window; /* how many agents it may have */
+	unsigned tries;		   /* suspensions in a row */
+	bool is_suspended;
+	int64_t until;	/* ms; 0: it is not paused */
+	int64_t oldest; /* when the oldest job came, ms; 0: there is none */
+};
+
+/* The next thread. */
+MUST_USE enum queue_step queue_cursor_thread(struct queue_cursor *c,
+					     struct queue_thread_view *ret);
+
+enum queue_agent_doing {
+	QUEUE_DOING_START, /* it has not said "#hungry" yet */
+	QUEUE_DOING_WORK,
+	QUEUE_DOING_NOTHING,
+	QUEUE_DOING_END /* it was asked to */
+};
+
+struct queue_agent_view {
+	uint32_t agent;
+	struct slice channel, host; /* host: empty if it works for none */
+	struct slice name;	    /* of the message it is at; or empty */
+	enum queue_agent_doing doing;
+	size_t n_lines; /* fed and unanswered */
+	int64_t since;	/* that it does so, or is at this message, ms */
+};
+
+/* The next agent; false: that was the last. */
+MUST_USE bool queue_cursor_agent(struct queue_cursor *c,
+				 struct queue_agent_view *ret);
 
 /* Aborts unless everything holds together; for tests. */
 void queue_check(const struct queue *q);

@@ -7,12 +7,14 @@
  * its destination.
  *
  * Each state is set by one function: a recipient's by queue_rcpt_set(), a
- * job's by queue_job_set(), a thread's by queue_thread_update().
+ * job's by queue_job_set(), a thread's by queue_thread_update(), whether it is
+ * suspended by queue_thread_set_suspended(). These keep what is counted.
  */
 #ifndef QUEUE_QUEUE_INTERNAL_H
 #define QUEUE_QUEUE_INTERNAL_H
 
 #include "base/mem.h"
+#include "queue/ages.h"
 #include "queue/heap.h"
 #include "queue/queue.h"
 #include "queue/retry.h"
@@ -30,14 +32,21 @@ enum {
 	QUEUE_STARTING = 60 * QUEUE_SECOND,  /* until the first "#hungry" */
 	QUEUE_LOOK_AFTER = 5 * QUEUE_SECOND, /* at what others have locked */
 	QUEUE_LATER = 60 * QUEUE_SECOND,     /* what could not be done */
+	QUEUE_GRACE = 3600 * QUEUE_SECOND,   /* to try once, after a start */
 	QUEUE_BACKOFF_MAX = 300 * QUEUE_SECOND,
 	QUEUE_RESYNCS_MAX = 30,
 	QUEUE_RESYNCS_WAIT = 3600 * QUEUE_SECOND,
 	QUEUE_TURN = 100, /* jobs of a thread while others wait for agents */
 	QUEUE_ENDING_MAX = 8, /* agents stopped at once to make room */
 	QUEUE_WARM_MAX = 32,  /* idle agents looked at for the same host */
-	QUEUE_WHY_MAX = 400   /* bytes that are kept */
+	QUEUE_AT_ONCE = 4,    /* agents of a pool that are started at once */
+	QUEUE_PACE_ONE = 16,  /* parts of a millisecond */
+	QUEUE_WARM = 10 * QUEUE_SECOND, /* a connection is worth keeping */
+	QUEUE_WHY_MAX = 400		/* bytes that are kept */
 };
+
+/* What is kicked comes before all else: its key is so much smaller. */
+#define QUEUE_KICKED (INT64_MAX / 2)
 
 enum queue_timer_kind {
 	QUEUE_TIMER_JOB,
@@ -62,14 +71,10 @@ struct queue_why {
 	char text[];
 };
 
-enum queue_state { /* of a recipient, beyond queue_rcpt_state */
-		   QUEUE_EXPIRING = QUEUE_RCPT_DONE + 1
-};
-
 struct queue_place { /* of a recipient */
 	uint32_t offset;
 	uint32_t deadline; /* seconds since 1970; 0: none */
-	uint8_t state;	   /* enum queue_rcpt_state, or QUEUE_EXPIRING */
+	uint8_t state;	   /* enum queue_rcpt_state */
 	uint8_t flags;
 };
 
@@ -78,6 +83,7 @@ struct queue_job {
 	struct queue_letter *message;
 	struct queue_thread *thread;
 	struct queue_job *next; /* of the message */
+	TAILQ_ENTRY(queue_job) of_thread;
 	struct queue_why *why;
 	int64_t wake;	/* QUEUE_JOB_WAITING: until then, ms */
 	int64_t before; /* asked not to be tried earlier, ms */
@@ -87,6 +93,8 @@ struct queue_job {
 	uint8_t state;	  /* enum queue_job_state */
 	uint8_t n_delays; /* times its sender was told of its delay */
 	bool must_look;	  /* at the file before it goes */
+	bool is_kicked;	  /* by command: it goes before others */
+	bool has_trouble; /* it could not be failed: not before its wake-up */
 	struct queue_place rcpts[];
 };
 
@@ -103,6 +111,7 @@ struct queue_letter { /* a message */
 	char name[];
 };
 
+TAILQ_HEAD(queue_jobs, queue_job);
 TAILQ_HEAD(queue_threads, queue_thread);
 TAILQ_HEAD(queue_agents, queue_agent);
 
@@ -117,7 +126,8 @@ struct queue_channel {
 	struct queue_channel *next;
 	struct queue_limit limit;
 	unsigned n_agents;
-	struct slice name; /* owned */
+	size_t n_open, n_held; /* recipients */
+	struct slice name;     /* owned */
 };
 
 struct queue_pool { /* agents of one clause and channel */
@@ -129,6 +139,7 @@ struct queue_pool { /* agents of one clause and channel */
 	struct queue_agents idle; /* the one idle longest first */
 	unsigned n_agents;
 	unsigned failures;  /* starts in a row that came to nothing */
+	int64_t started;    /* the last start, ms */
 	int64_t not_before; /* no start before */
 };
 
@@ -159,16 +170,25 @@ struct queue_thread {
 	struct queue_channel *channel;
 	struct queue_site *site; /* or NULL */
 	struct queue_agents agents;
+	struct queue_jobs jobs; /* in the order in which they came */
 	struct heap ready;
 	struct queue_why *why; /* of its last suspension */
 	struct retry_bucket bucket;
 	struct retry_window window;
 	int64_t until;	   /* paused until then, ms; 0: not */
 	int64_t failed_at; /* the last suspension, ms; 0: never */
+	int64_t oldest;	   /* arrival of a job, ms; INT64_MAX: not known */
+	int64_t since;	   /* QUEUE_THREAD_RUNNABLE: or it got an agent, ms */
+	int64_t served;	   /* the last agent came, ms; 0: none yet */
 	size_t n_jobs;
-	unsigned n_agents, n_fed, tries;
+	size_t n_kicked; /* ready jobs that are */
+	size_t n_waiting, n_fed;
+	size_t n_open, n_held; /* recipients */
+	unsigned n_agents, tries;
+	/* Of a job with an agent, lately: in 1/QUEUE_PACE_ONE ms; 0: new. */
+	uint32_t pace;
 	uint8_t place; /* enum queue_thread_place */
-	bool is_suspended, is_probing, is_kicked;
+	bool is_suspended, is_probing;
 	uint16_t host_len;
 	uint16_t key_len;
 	char key[]; /* channel NUL host */
@@ -189,6 +209,7 @@ struct queue_agent {
 	struct queue_thread *thread; /* that it works for; or NULL */
 	struct queue_job **lines;    /* fed and unanswered: a ring */
 	size_t first, n_lines, cap;
+	int64_t since; /* it is in this state, or at this line, ms */
 	uint32_t id;
 	unsigned last_host; /* hash of the last thread's key */
 	unsigned n_served;  /* jobs fed since it works for the thread */
@@ -199,10 +220,12 @@ struct queue_agent {
 
 struct queue_task; /* an action that is to be handed out */
 STAILQ_HEAD(queue_tasks, queue_task);
+LIST_HEAD(queue_cursors, queue_cursor);
 
 struct queue {
 	struct queue_config config;
 	struct heap timers;
+	struct ages ages; /* of the messages */
 	struct queue_letter *letters;
 	struct queue_thread *threads;
 	struct queue_site *sites;
@@ -217,10 +240,14 @@ struct queue {
 	struct queue_tasks tasks;
 	struct queue_task *given; /* borrowed by whoever called last */
 	int64_t sequence;	  /* of jobs that became ready */
+	int64_t began;		  /* when the first message came, ms */
 	uint64_t chance;
 	struct queue_why *last_why;
 	unsigned n_ending; /* agents asked to stop */
 	bool is_shut;
+	/* Of messages, threads, sites and agents others know. */
+	struct queue_count count;
+	struct queue_cursors cursors;
 };
 
 /* ---- action.c ----------------------------------------------------------- */
@@ -266,6 +293,13 @@ void queue_job_settle(struct queue *q, struct queue_job *j, int64_t now);
 /* Deferred, for its own reasons or its thread's. */
 void queue_job_defer(struct queue *q, struct queue_job *j, int64_t now);
 
+/* The recipients of a job that comes are counted, or no more. */
+void queue_job_count_in(struct queue *q, const struct queue_job *j);
+void queue_job_count_out(struct queue *q, const struct queue_job *j);
+
+/* It goes now, before others, if it waits for nothing but time. */
+void queue_job_kick(struct queue *q, struct queue_job *j, int64_t now);
+
 /* The state of recipient i; what is left of the message follows. */
 void queue_rcpt_set(struct queue *q, struct queue_job *j, size_t i,
 		    unsigned state, int64_t now);
@@ -302,6 +336,10 @@ const struct queue_clause *queue_thread_clause(const struct queue *q,
 
 /* Puts it where it belongs now. */
 void queue_thread_update(struct queue *q, struct queue_thread *t, int64_t now);
+
+/* Is it? What is counted follows. */
+void queue_thread_set_suspended(struct queue *q, struct queue_thread *t,
+				bool is_suspended);
 
 /* Nothing goes there for now; and: an answer without such a report came. */
 void queue_thread_suspend(struct queue *q, struct queue_thread *t,
@@ -352,6 +390,15 @@ void queue_agent_timer(struct queue *q, struct queue_agent *a, int64_t now);
 void queue_agent_stop(struct queue *q, struct queue_agent *a, int64_t now);
 /* Forgets it. */
 void queue_agent_free(struct queue *q, struct queue_agent *a);
+
+/* ---- cursor.c: what goes is no longer what a cursor comes to ------------- */
+
+/* A message goes, with its jobs; a job leaves its thread. */
+void queue_cursors_letter_goes(struct queue *q, struct queue_letter *m);
+void queue_cursors_job_goes(struct queue *q, struct queue_job *j);
+/* A thread goes; an agent. */
+void queue_cursors_thread_goes(struct queue *q, struct queue_thread *t);
+void queue_cursors_agent_goes(struct queue *q, struct queue_agent *a);
 
 /* ---- timers ------------------------------------------------------------- */
 

@@ -25,8 +25,22 @@ struct worker {
 	size_t n;
 };
 
+/* A cursor on its way through the queue: what it has seen. */
+struct watcher {
+	struct queue_cursor *cursor;
+	unsigned was_there[MESSAGES + 1]; /* its life; 0: it was not */
+	unsigned n_seen[MESSAGES + 1][2]; /* its jobs to a and b */
+};
+
+enum { WATCHERS = 3, LATE = 64 };
+
 struct world {
 	struct play play;
+	struct watcher watchers[WATCHERS];
+	unsigned lives[MESSAGES + 1]; /* how often a message has come */
+	uint64_t late[LATE][2];	      /* id and offset: expiring meanwhile */
+	size_t n_late;
+	unsigned n_watched;
 	enum fate fates[MESSAGES + 1][RCPTS];
 	bool exists[MESSAGES + 1];
 	struct worker workers[AGENTS];
@@ -94,6 +108,19 @@ static void end(struct world *w, uint64_t id, size_t i, enum fate fate)
 	w->fates[id][i] = fate;
 }
 
+/* Nobody may have delivered it meanwhile. */
+static void expire(struct world *w, uint64_t id, uint64_t offset)
+{
+	bool works = chance(w, 4) > 0;
+	struct str name = STR_INIT;
+
+	str_addu(&name, id);
+	if (works)
+		end(w, id, offset / 10 - 1, FAILED);
+	queue_settle(w->play.q, str_slice(&name), offset, works, w->play.now);
+	str_done(&name);
+}
+
 static void carry_out(struct world *w, const struct queue_action *a)
 {
 	struct play *p = &w->play;
@@ -125,13 +152,12 @@ static void carry_out(struct world *w, const struct queue_action *a)
 		break;
 	case QUEUE_EXPIRE:
 		for (size_t i = 0; i < a->n_offsets; i++) {
-			size_t rcpt = a->offsets[i] / 10 - 1;
-			bool works = chance(w, 4) > 0;
-
-			if (works)
-				end(w, id_of(a->name), rcpt, FAILED);
-			queue_settle(p->q, a->name, a->offsets[i], works,
-				     p->now);
+			if (chance(w, 2) == 0 && w->n_late < LATE) {
+				w->late[w->n_late][0] = id_of(a->name);
+				w->late[w->n_late++][1] = a->offsets[i];
+			} else {
+				expire(w, id_of(a->name), a->offsets[i]);
+			}
 		}
 		break;
 	case QUEUE_DELAY:
@@ -241,6 +267,11 @@ static void settle(struct world *w)
 {
 	struct queue_action a;
 
+	if (chance(w, 3) == 0)
+		while (w->n_late > 0) {
+			w->n_late--;
+			expire(w, w->late[w->n_late][0], w->late[w->n_late][1]);
+		}
 	do {
 		queue_run(w->play.q, w->play.now);
 		queue_check(w->play.q);
@@ -250,15 +281,133 @@ static void settle(struct world *w)
 		 queue_wake(w->play.q) <= w->play.now);
 }
 
+/* By destination, by message, or all; in pieces. */
+static void kick(struct world *w)
+{
+	struct queue *q = w->play.q;
+	struct queue_cursor *c = NULL;
+	struct str name = STR_INIT;
+
+	str_addu(&name, 1 + chance(w, MESSAGES));
+	switch (chance(w, 4)) {
+	case 0:
+		c = queue_cursor_all(q);
+		break;
+	case 1:
+		c = queue_cursor_message(q, str_slice(&name));
+		break;
+	default:
+		c = queue_cursor_destination(q, SLICE("smtp"), SLICE("a1"));
+		break;
+	}
+	while (c != NULL && queue_cursor_kick(c, 3, w->play.now))
+		queue_check(q);
+	queue_cursor_free(c);
+	str_done(&name);
+}
+
+/* ---- watching ----------------------------------------------------------- */
+
+static void begin_watch(struct world *w, struct watcher *x)
+{
+	memset(x, 0, sizeof(*x));
+	x->cursor = queue_cursor_all(w->play.q);
+	for (uint64_t id = 1; id <= MESSAGES; id++)
+		if (w->exists[id])
+			x->was_there[id] = w->lives[id];
+}
+
+/* All that was there, and is there still, must have been seen once. */
+static void end_watch(struct world *w, struct watcher *x)
+{
+	for (uint64_t id = 1; id <= MESSAGES; id++) {
+		if (!w->exists[id] || x->was_there[id] != w->lives[id])
+			continue;
+		assert_int_equal(x->n_seen[id][0], 1);
+		assert_int_equal(x->n_seen[id][1], 1);
+	}
+	queue_cursor_free(x->cursor);
+	x->cursor = NULL;
+	w->n_watched++;
+}
+
+/* Begins, goes on for some jobs, or ends. */
+static void watch(struct world *w)
+{
+	struct watcher *x = &w->watchers[chance(w, WATCHERS)];
+	struct queue_view v;
+
+	if (x->cursor == NULL)
+		begin_watch(w, x);
+	for (unsigned n = chance(w, 20); n > 0; n--) {
+		uint64_t id;
+		unsigned *n_seen;
+
+		if (!queue_cursor_job(x->cursor, &v)) {
+			end_watch(w, x);
+			return;
+		}
+		id = id_of(v.name);
+		assert_true(w->exists[id]);
+		assert_int_equal(x->was_there[id], w->lives[id]);
+		assert_int_equal(v.n_rcpts, 2);
+		n_seen = &x->n_seen[id][v.host.p[0] == 'b'];
+		assert_int_equal((*n_seen)++, 0);
+	}
+}
+
+/* All threads, in one go: what they have is what is counted of all. */
+static void watch_threads(struct world *w)
+{
+	struct queue_cursor *c = queue_cursor_threads(w->play.q);
+	struct queue_count sum = { 0 }, is = queue_count(w->play.q);
+	struct queue_thread_view v;
+
+	while (queue_cursor_thread(c, &v) == QUEUE_STEP_ROW) {
+		sum.threads++;
+		sum.jobs += v.n_jobs;
+		sum.ready += v.n_ready;
+		sum.waiting += v.n_waiting;
+		sum.fed += v.n_fed;
+		sum.open += v.n_open;
+		sum.held += v.n_held;
+		sum.suspended += v.is_suspended;
+	}
+	queue_cursor_free(c);
+	assert_true(sum.threads == is.threads && sum.jobs == is.jobs);
+	assert_true(sum.ready == is.ready && sum.waiting == is.waiting);
+	assert_true(sum.fed == is.fed && sum.suspended == is.suspended);
+	assert_true(sum.open == is.open && sum.held == is.held);
+}
+
+/* A recipient is removed by command, as if it had been delivered. */
+static void remove_some(struct world *w)
+{
+	uint64_t id = 1 + chance(w, MESSAGES);
+	size_t i = chance(w, RCPTS);
+	struct str name = STR_INIT;
+
+	str_addu(&name, id);
+	if (w->exists[id] &&
+	    (w->fates[id][i] == OPEN || w->fates[id][i] == HELD) &&
+	    queue_is_left(w->play.q, str_slice(&name), 10 * (i + 1))) {
+		w->fates[id][i] = DELIVERED;
+		assert_true(queue_remove(w->play.q, str_slice(&name),
+					 10 * (i + 1), w->play.now));
+	}
+	str_done(&name);
+}
+
 static void step(struct world *w)
 {
 	struct queue_config config = play_config(&w->play);
 	uint64_t id = 1 + chance(w, MESSAGES);
 
-	switch (chance(w, 12)) {
+	switch (chance(w, 14)) {
 	case 0:
 		if (!w->exists[id]) {
 			w->n_added++;
+			w->lives[id]++;
 			memset(w->fates[id], 0, sizeof(w->fates[id]));
 		}
 		add(w, id);
@@ -271,7 +420,14 @@ static void step(struct world *w)
 			queue_reload(w->play.q, &config, w->play.now);
 		break;
 	case 3:
-		queue_kick(w->play.q, SLICE("smtp"), SLICE("a1"), w->play.now);
+		kick(w);
+		break;
+	case 4:
+		watch(w);
+		break;
+	case 5:
+		remove_some(w);
+		watch_threads(w);
 		break;
 	default:
 		for (int i = 0; i < 20; i++)
@@ -311,6 +467,7 @@ static void play_world(uint64_t seed, unsigned *n_fed, unsigned *n_died,
 	w->play.clauses[0].overfeed = (unsigned)seed % 3 * 5;
 	w->play.clauses[0].maxthr = 1 + (unsigned)seed % 4;
 	w->play.clauses[0].is_age_order = seed % 2;
+	w->play.patience = seed % 3 == 2 ? 2 * SEC : 0;
 	w->play.clauses[0].expiry = seed % 5 == 0 ? 0 : 3000;
 	if (seed % 4 == 1)
 		w->play.clauses[0].rate = (struct queue_rate){ 3, 10 };
@@ -331,6 +488,9 @@ static void play_world(uint64_t seed, unsigned *n_fed, unsigned *n_died,
 		assert_false(w->exists[id]);
 	assert_int_equal(w->n_finished, w->n_added);
 	assert_true(w->n_strange <= w->n_fed / 20);
+	for (size_t i = 0; i < WATCHERS; i++)
+		queue_cursor_free(w->watchers[i].cursor);
+	assert_true(w->n_watched > 10);
 	*n_fed += w->n_fed;
 	*n_died += w->n_died;
 	*n_added += w->n_added;

@@ -439,7 +439,7 @@ static void test_old_mail_expires(void **state)
 	queue_settle(p->q, SLICE("1"), 10, true, p->now);
 	queue_settle(p->q, SLICE("1"), 30, false, p->now); /* disk full */
 	PLAY(p, 59, "");
-	PLAY(p, 1, "expire:1/30 report:1");
+	PLAY(p, 1, "report:1 expire:1/30");
 	queue_reported(p->q, SLICE("1"), true, p->now);
 	queue_settle(p->q, SLICE("1"), 30, true, p->now);
 	PLAY(p, 60, "report:1");
@@ -469,8 +469,8 @@ static void test_queueonly_goes_when_it_is_told_to(void **state)
 	play_begin(p);
 	play_add(p, 1, "hold/a");
 	PLAY(p, 10, "");
-	assert_false(queue_kick(p->q, SLICE("hold"), SLICE("b"), p->now));
-	assert_true(queue_kick(p->q, SLICE("hold"), SLICE("a"), p->now));
+	assert_false(play_kick(p, "hold", "b"));
+	assert_true(play_kick(p, "hold", "a"));
 	PLAY(p, 0, "start1@a");
 	queue_hungry(p->q, 1, p->now);
 	PLAY(p, 0, "feed1:1@a");
@@ -504,6 +504,46 @@ static void test_delays_are_told_at_their_times(void **state)
 	PLAY(p, 269, "");
 	PLAY(p, 1, "delay:1/10");
 	PLAY(p, 400, "");
+}
+
+/* The number of the next report of a delay in these seconds; 0: none. */
+static unsigned next_delay(struct play *p, int64_t seconds)
+{
+	unsigned delays = 0;
+
+	for (int64_t end = p->now + seconds * SEC; p->now < end && delays == 0;
+	     p->now += SEC) {
+		struct queue_action a;
+
+		queue_run(p->q, p->now);
+		while (queue_next(p->q, &a))
+			if (a.kind == QUEUE_DELAY && !a.is_deadline)
+				delays = a.delays;
+	}
+	return delays;
+}
+
+static void test_delays_that_were_told_before_are_counted(void **state)
+{
+	struct play *p = &play;
+	struct queue_rcpt rcpt = { .offset = 10,
+				   .flags = QUEUE_NOTIFY_DELAY,
+				   .n_delays = 1,
+				   .channel = SLICE("hold"),
+				   .host = SLICE("a") };
+
+	(void)state;
+	play_begin(p);
+	queue_add(p->q,
+		  &(struct queue_message){ .name = SLICE("1"),
+					   .id = 1,
+					   .arrived = p->now,
+					   .rcpts = &rcpt,
+					   .n_rcpts = 1 },
+		  p->now);
+	assert_int_equal(next_delay(p, 299), 0);
+	assert_int_equal(next_delay(p, 3), 2);
+	assert_int_equal(next_delay(p, 400), 0);
 }
 
 static void test_what_others_have_locked_is_looked_at_again(void **state)
@@ -591,19 +631,24 @@ static void test_hold_and_give_up_by_command(void **state)
 	PLAY(p, 0, "start1@a");
 	assert_true(queue_hold(p->q, SLICE("1"), 10, p->now));
 	assert_false(queue_hold(p->q, SLICE("1"), 10, p->now));
-	assert_false(queue_give_up(p->q, SLICE("1"), 10, p->now));
-	assert_true(queue_give_up(p->q, SLICE("1"), 20, p->now));
+	/* What is held, given twice or not there is left out. */
+	queue_give_up(p->q, SLICE("1"), (size_t[]){ 10, 20, 20, 25 }, 4,
+		      p->now);
 	PLAY(p, 0, "expire:1/20");
 	queue_settle(p->q, SLICE("1"), 20, true, p->now);
 	queue_hungry(p->q, 1, p->now);
 	PLAY(p, 0, "feed1:1@a");
 	assert_false(queue_is_idle(p->q, SLICE("1"), 30));
-	assert_false(queue_give_up(p->q, SLICE("1"), 30, p->now));
+	queue_give_up(p->q, SLICE("1"), (size_t[]){ 30 }, 1, p->now);
+	PLAY(p, 0, "");
 	assert_true(play_report(p, 1, 1, 30, QUEUE_DELIVERED));
 	queue_hungry(p->q, 1, p->now);
 	assert_true(queue_release(p->q, SLICE("1"), 10, p->now));
 	PLAY(p, 0, "feed1:1@a");
-	assert_false(queue_give_up(p->q, SLICE("9"), 10, p->now));
+	queue_give_up(p->q, SLICE("9"), (size_t[]){ 10 }, 1, p->now);
+	play_add(p, 2, "hold/x hold/y hold/x hold/y");
+	queue_give_up(p->q, SLICE("2"), (size_t[]){ 40, 10, 30 }, 3, p->now);
+	PLAY(p, 0, "expire:2/40 expire:2/10/30");
 }
 
 static void test_age_order_is_kept(void **state)
@@ -710,6 +755,7 @@ int main(void)
 		T(test_queueonly_goes_when_it_is_told_to),
 		T(test_deadlines_are_kept),
 		T(test_delays_are_told_at_their_times),
+		T(test_delays_that_were_told_before_are_counted),
 		T(test_what_others_have_locked_is_looked_at_again),
 		T(test_resync_takes_what_the_file_says),
 		T(test_a_forgotten_message_may_still_be_answered),

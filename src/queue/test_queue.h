@@ -20,6 +20,7 @@ struct play {
 	struct queue_clause clauses[3]; /* smtp, local, queueonly */
 	struct queue *q;
 	int64_t now;
+	int64_t patience; /* ms; see struct queue_config */
 	struct str said;
 };
 
@@ -44,6 +45,7 @@ static inline struct queue_config play_config(struct play *p)
 				      .max_agents = 10,
 				      .start_rate = 1000,
 				      .report_delay = 60 * SEC,
+				      .patience = p->patience,
 				      .find = play_find,
 				      .context = p,
 				      .seed = 7 };
@@ -168,6 +170,20 @@ static inline const char *play_run(struct play *p, int64_t seconds)
 
 #define PLAY(p, seconds, want) \
 	assert_string_equal(play_run((p), (seconds)), (want))
+
+/* Kicks a destination; false: there is nothing. */
+static inline bool play_kick(struct play *p, const char *channel,
+			     const char *host)
+{
+	struct queue_cursor *c =
+	    queue_cursor_destination(p->q, slice_of(channel), slice_of(host));
+	bool is_there = c != NULL;
+
+	while (is_there && queue_cursor_kick(c, 1, p->now))
+		continue;
+	queue_cursor_free(c);
+	return is_there;
+}
 
 /* The agent reports on offset of message id. */
 static inline bool play_report(struct play *p, uint32_t agent, uint64_t id,

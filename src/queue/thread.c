@@ -67,9 +67,13 @@ void queue_thread_route(struct queue *q, struct queue_thread *t)
 	int clause = q->config.find(q->config.context, t->channel->name,
 				    queue_thread_host(t));
 
+	if (t->pool == NULL)
+		q->count.unrouted -= t->n_jobs;
 	t->pool = NULL;
 	if (clause != QUEUE_NO_CLAUSE)
 		t->pool = get_pool(q, (size_t)clause, t->channel);
+	if (t->pool == NULL)
+		q->count.unrouted += t->n_jobs;
 }
 
 /* The key of the hash; given. */
@@ -116,6 +120,8 @@ struct queue_thread *queue_thread_get(struct queue *q, struct slice channel,
 	memcpy(t->key, key, len);
 	free(key);
 	TAILQ_INIT(&t->agents);
+	TAILQ_INIT(&t->jobs);
+	t->oldest = INT64_MAX;
 	t->window = retry_window_new(WINDOW_THREAD);
 	t->channel = get_channel(q, channel);
 	queue_thread_route(q, t);
@@ -125,8 +131,10 @@ struct queue_thread *queue_thread_get(struct queue *q, struct slice channel,
 
 void queue_thread_free(struct queue *q, struct queue_thread *t, int64_t now)
 {
+	queue_cursors_thread_goes(q, t);
 	queue_thread_rest(q, t);
 	queue_thread_set_site(q, t, SLICE(""), now);
+	queue_thread_set_suspended(q, t, false);
 	queue_timer_stop(q, &t->timer);
 	queue_why_drop(&t->why);
 	heap_done(&t->ready);
@@ -314,7 +322,7 @@ place_of(const struct queue *q, const struct queue_thread *t, int64_t now)
 	if (t->until > now)
 		return QUEUE_THREAD_PAUSED;
 	if (c == NULL || t->ready.n == 0 || q->is_shut ||
-	    (c->is_queue_only && !t->is_kicked) ||
+	    (c->is_queue_only && t->n_kicked == 0) ||
 	    t->n_agents >= queue_thread_agents_max(q, t) ||
 	    (t->is_probing && t->n_fed > 0))
 		return QUEUE_THREAD_RESTING;
@@ -332,6 +340,7 @@ void queue_thread_update(struct queue *q, struct queue_thread *t, int64_t now)
 	if (place != (enum queue_thread_place)t->place) {
 		queue_thread_rest(q, t);
 		t->place = (uint8_t)place;
+		t->since = now;
 		if (place == QUEUE_THREAD_RUNNABLE)
 			TAILQ_INSERT_TAIL(&t->pool->runnable, t, link);
 		else if (place == QUEUE_THREAD_BLOCKED)
@@ -345,6 +354,14 @@ void queue_thread_update(struct queue *q, struct queue_thread *t, int64_t now)
 		queue_timer_stop(q, &t->timer);
 }
 
+void queue_thread_set_suspended(struct queue *q, struct queue_thread *t,
+				bool is_suspended)
+{
+	q->count.suspended -= t->is_suspended;
+	t->is_suspended = is_suspended;
+	q->count.suspended += t->is_suspended;
+}
+
 void queue_thread_timer(struct queue *q, struct queue_thread *t, int64_t now)
 {
 	bool was_paused = t->place == QUEUE_THREAD_PAUSED;
@@ -355,21 +372,35 @@ void queue_thread_timer(struct queue *q, struct queue_thread *t, int64_t now)
 	}
 	t->until = 0;
 	if (t->is_suspended) {
-		t->is_suspended = false;
+		queue_thread_set_suspended(q, t, false);
 		t->is_probing = true;
 	}
 	queue_thread_update(q, t, now);
 	queue_thread_feed(q, t, now);
 }
 
+static void tell_news(const struct queue *q, const struct queue_thread *t)
+{
+	if (q->config.news != NULL)
+		q->config.news(
+		    q->config.context,
+		    &(struct queue_news){ .is_suspended = t->is_suspended,
+					  .channel = t->channel->name,
+					  .host = queue_thread_host(t),
+					  .why = queue_why_text(t->why),
+					  .tries = t->tries,
+					  .until = t->until });
+}
+
 void queue_thread_suspend(struct queue *q, struct queue_thread *t,
 			  int64_t retry, int64_t now)
 {
 	const struct queue_clause *c = queue_thread_clause(q, t);
+	bool is_new = !t->is_suspended;
 
 	t->failed_at = now;
-	if (!t->is_suspended) {
-		t->is_suspended = true;
+	if (is_new) {
+		queue_thread_set_suspended(q, t, true);
 		t->is_probing = false;
 		t->tries++;
 		if (c != NULL)
@@ -380,6 +411,8 @@ void queue_thread_suspend(struct queue *q, struct queue_thread *t,
 	}
 	if (retry > t->until)
 		t->until = retry;
+	if (is_new)
+		tell_news(q, t);
 	queue_thread_update(q, t, now);
 }
 
@@ -388,10 +421,12 @@ void queue_thread_alive(struct queue *q, struct queue_thread *t, int64_t now)
 	const struct queue_clause *c = queue_thread_clause(q, t);
 
 	if (t->is_suspended) {
-		t->is_suspended = false;
+		queue_thread_set_suspended(q, t, false);
 		t->until = 0;
 	}
 	t->is_probing = false;
+	if (t->tries > 0)
+		tell_news(q, t);
 	t->tries = 0;
 	if (c != NULL) {
 		retry_window_grow(&t->window, c->maxthr);

@@ -62,12 +62,16 @@ static size_t lines_max(const struct queue *q, const struct queue_thread *t)
 {
 	const struct queue_clause *c = queue_thread_clause(q, t);
 	unsigned agents = queue_thread_agents_max(q, t);
-	size_t share;
+	size_t share, soon = 0;
 
 	if (c == NULL || t->is_probing)
 		return 1;
 	/* So that one does not take what several could do at once. */
 	share = (t->ready.n + t->n_fed) / (agents > 0 ? agents : 1) + 1;
+	if (t->pace > 0)
+		soon = (size_t)q->config.patience * QUEUE_PACE_ONE / t->pace;
+	if (share < soon)
+		share = soon;
 	return share < (size_t)c->overfeed + 1 ? share
 					       : (size_t)c->overfeed + 1;
 }
@@ -88,16 +92,26 @@ static bool is_turn_over(const struct queue_agent *a)
 	return a->n_served >= QUEUE_TURN && !TAILQ_EMPTY(&a->pool->runnable);
 }
 
+/* Does its clause want a command before anything goes? */
+static bool waits_for_kick(const struct queue *q, const struct queue_thread *t)
+{
+	const struct queue_clause *c = queue_thread_clause(q, t);
+
+	return c != NULL && c->is_queue_only && t->n_kicked == 0;
+}
+
 /* Gives an agent what its thread has for it. */
 static void feed_agent(struct queue *q, struct queue_agent *a, int64_t now)
 {
 	struct queue_thread *t = a->thread;
 	struct queue_job *j;
 
-	while (t->until <= now && !is_turn_over(a) &&
+	while (t->until <= now && !is_turn_over(a) && !waits_for_kick(q, t) &&
 	       a->n_lines < lines_max(q, t) && (j = first_ready(t)) != NULL &&
 	       queue_thread_may_feed(q, t, now)) {
 		queue_thread_fed(q, t, now);
+		if (a->n_lines == 0)
+			a->since = now;
 		push_line(a, j);
 		a->n_served++;
 		queue_job_set(q, j, QUEUE_JOB_FED, now);
@@ -112,6 +126,18 @@ static void feed_agent(struct queue *q, struct queue_agent *a, int64_t now)
 	}
 }
 
+/* A job took so long: the mean of the last ones moves by an eighth of it. */
+static void keep_pace(struct queue_thread *t, int64_t ms)
+{
+	int64_t pace = ms * QUEUE_PACE_ONE, old = t->pace;
+
+	if (old > 0)
+		pace = old + (pace - old) / 8;
+	t->pace = pace < 1	      ? 1
+		  : pace > UINT32_MAX ? UINT32_MAX
+				      : (uint32_t)pace;
+}
+
 /* ---- whom an agent works for -------------------------------------------- */
 
 static void attach(struct queue *q, struct queue_agent *a,
@@ -122,6 +148,11 @@ static void attach(struct queue *q, struct queue_agent *a,
 	a->n_served = 0;
 	t->n_agents++;
 	TAILQ_INSERT_TAIL(&t->agents, a, link);
+	if (t->place == QUEUE_THREAD_RUNNABLE) { /* now it is others' turn */
+		TAILQ_REMOVE(&t->pool->runnable, t, link);
+		TAILQ_INSERT_TAIL(&t->pool->runnable, t, link);
+	}
+	t->since = t->served = now;
 	queue_site_agents(q, t->site, 1, now);
 	queue_thread_update(q, t, now);
 }
@@ -135,8 +166,6 @@ static void detach(struct queue *q, struct queue_agent *a, int64_t now)
 	a->thread = NULL;
 	t->n_agents--;
 	TAILQ_REMOVE(&t->agents, a, link);
-	if (t->ready.n == 0)
-		t->is_kicked = false;
 	queue_site_agents(q, t->site, -1, now);
 	queue_thread_update(q, t, now);
 }
@@ -148,6 +177,8 @@ void queue_agent_stop(struct queue *q, struct queue_agent *a, int64_t now)
 	if (a->state == QUEUE_AGENT_IDLE)
 		TAILQ_REMOVE(&a->pool->idle, a, link);
 	a->state = QUEUE_AGENT_ENDING;
+	if (a->n_lines == 0)
+		a->since = now;
 	q->n_ending++;
 	queue_timer_set(q, &a->timer, now + QUEUE_ENDING);
 	queue_act(q, &(struct queue_action){ .kind = QUEUE_STOP,
@@ -190,6 +221,7 @@ static void go_on(struct queue *q, struct queue_agent *a, int64_t now)
 		return;
 	}
 	a->state = QUEUE_AGENT_IDLE;
+	a->since = now;
 	TAILQ_INSERT_TAIL(&a->pool->idle, a, link);
 	queue_timer_set(q, &a->timer, now + (int64_t)c->idlemax * QUEUE_SECOND);
 }
@@ -213,6 +245,7 @@ void queue_hungry(struct queue *q, uint32_t agent, int64_t now)
 {
 	struct queue_agent *a = find_agent(q, agent);
 	struct queue_job *j;
+	int64_t since;
 
 	if (a == NULL)
 		return;
@@ -226,12 +259,15 @@ void queue_hungry(struct queue *q, uint32_t agent, int64_t now)
 	if (a->n_lines == 0)
 		return; /* more answers than lines: nothing to count */
 	j = pop_line(a);
+	since = a->since;
+	a->since = now;
 	if (a->n_lines > 0 && a->state == QUEUE_AGENT_WORKING)
 		queue_timer_set(q, &a->timer, now + QUEUE_SILENCE);
 	if (j != NULL) {
 		struct queue_thread *t = j->thread;
 		struct queue_letter *m = j->message;
 
+		keep_pace(t, now - since);
 		if (!t->is_suspended)
 			queue_thread_alive(q, t, now);
 		queue_job_defer(q, j, now);
@@ -274,16 +310,22 @@ static struct queue_job *find_line(const struct queue_agent *a, uint64_t id,
 	return NULL;
 }
 
-struct slice queue_report_name(const struct queue *q, uint32_t agent,
-			       uint64_t id, uint64_t offset)
+bool queue_report_about(const struct queue *q, uint32_t agent, uint64_t id,
+			uint64_t offset, struct queue_about *ret)
 {
 	struct queue_agent *a = find_agent(q, agent);
-	struct queue_job *j = NULL;
+	struct queue_job *j;
 	size_t i;
 
-	if (a != NULL)
-		j = find_line(a, id, offset, &i);
-	return j != NULL ? queue_letter_name(j->message) : SLICE("");
+	if (a == NULL || (j = find_line(a, id, offset, &i)) == NULL ||
+	    j->rcpts[i].state == QUEUE_RCPT_DONE)
+		return false;
+	*ret = (struct queue_about){ .name = queue_letter_name(j->message),
+				     .channel = j->thread->channel->name,
+				     .host = queue_thread_host(j->thread),
+				     .arrived = j->message->arrived,
+				     .tries = j->tries };
+	return true;
 }
 
 bool queue_report(struct queue *q, uint32_t agent,
@@ -338,6 +380,7 @@ void queue_site(struct queue *q, uint32_t agent, struct slice key, int64_t now)
 
 void queue_agent_free(struct queue *q, struct queue_agent *a)
 {
+	queue_cursors_agent_goes(q, a);
 	queue_timer_stop(q, &a->timer);
 	HASH_DELETE(hh, q->agents, a);
 	free(a->lines);
@@ -460,17 +503,56 @@ static void stop_idle(struct queue *q, struct queue_pool *for_pool, int64_t now)
 	}
 }
 
-static bool may_start(struct queue *q, struct queue_pool *p, int64_t now)
+/* When the first thread of a pool may have one more agent. */
+static int64_t patient_until(const struct queue *q, const struct queue_pool *p,
+			     const struct queue_thread *t)
+{
+	int64_t at = t->since + q->config.patience;
+	int64_t quiet = p->started + q->config.patience / 4;
+
+	if (p->n_agents < QUEUE_AT_ONCE)
+		return t->since;
+	return t->n_agents == 0 && quiet < at ? quiet : at;
+}
+
+/* Does no limit forbid one more? */
+static bool has_room(const struct queue *q, const struct queue_pool *p)
 {
 	const struct queue_clause *c = pool_clause(q, p);
+
+	return q->n_agents < q->config.max_agents &&
+	       q->ring_agents[p->clause] < c->maxring &&
+	       p->channel->n_agents < c->maxchannel;
+}
+
+/*
+ * Is one more agent better than this idle one? That knows another host, and the
+ * agent that knew the thread's was taken away from it a moment ago: there are
+ * fewer agents than hosts with a steady flow of mail, and each of its messages
+ * would need a new connection. Not many such starts in a short time.
+ */
+static bool is_better_new(const struct queue *q, const struct queue_pool *p,
+			  const struct queue_agent *idle,
+			  const struct queue_thread *t, int64_t now)
+{
+	return q->config.patience > 0 && idle->last_host != t->hh.hashv &&
+	       t->served > 0 && t->served + QUEUE_WARM > now && has_room(q, p);
+}
+
+static bool may_start(struct queue *q, struct queue_pool *p,
+		      const struct queue_thread *t, int64_t now)
+{
 	struct queue_rate rate = { q->config.start_rate, 1 };
 	int64_t at;
 
 	if (p->not_before > now)
 		return false;
-	if (q->n_agents >= q->config.max_agents ||
-	    q->ring_agents[p->clause] >= c->maxring ||
-	    p->channel->n_agents >= c->maxchannel) {
+	at = patient_until(q, p, t);
+	if (at > now) {
+		queue_timer_set(q, &p->timer, at);
+		return false;
+	}
+	if (!has_room(q, p)) {
 		stop_idle(q, p, now);
 		return false;
 	}
@@ -492,10 +574,12 @@ static void start_agent(struct queue *q, struct queue_pool *p,
 	a->id = ++q->last_agent;
 	a->pool = p;
 	a->state = QUEUE_AGENT_STARTING;
+	a->since = now;
 	HASH_ADD(hh, q->agents, id, sizeof(a->id), a);
 	q->n_agents++;
 	q->ring_agents[p->clause]++;
 	p->n_agents++;
+	p->started = now;
 	p->channel->n_agents++;
 	/* Next time the others have the first choice. */
 	TAILQ_REMOVE(&q->pools, p, link);
@@ -522,14 +606,15 @@ static bool pump_one(struct queue *q, struct queue_pool *p, int64_t now)
 	    !queue_thread_may_feed(q, t, now))
 		return true; /* it waits elsewhere now */
 	a = find_idle(q, p, t);
-	if (a != NULL) {
+	if (a != NULL &&
+	    !(is_better_new(q, p, a, t, now) && may_start(q, p, t, now))) {
 		TAILQ_REMOVE(&p->idle, a, link);
 		a->state = QUEUE_AGENT_WORKING;
 		attach(q, a, t, now);
 		go_on(q, a, now);
 		return true;
 	}
-	if (!may_start(q, p, now))
+	if (a == NULL && !may_start(q, p, t, now))
 		return false;
 	start_agent(q, p, t, now);
 	return true;

@@ -10,10 +10,66 @@
 #include "spool/dlines.h"
 #include "taproto/report.h"
 
-#include <jansson.h>
 #include <string.h>
 
-enum { WHY_TEXT_MAX = 200 };
+enum {
+	WHY_TEXT_MAX = 200,
+	SHOWN_MAX = 400, /* bytes of a line in the log */
+	QUOTA_LINES = 50,
+	QUOTA_MS = 10 * 1000
+};
+
+/* ---- the log ------------------------------------------------------------ */
+
+/* May another line of this agent go into the log? */
+static bool may_log(struct sched *s, struct sched_worker *w)
+{
+	struct sched_quota *q = &w->quota;
+	int64_t now = sched_now(s);
+
+	if (now - q->at >= QUOTA_MS) {
+		if (q->lost > 0)
+			log_line(LOG_LEVEL_WARNING,
+				 "%s[%ld]: %ju lines more were not logged",
+				 w->name, (long)w->child.pid,
+				 (uintmax_t)q->lost);
+		*q = (struct sched_quota){ .at = now };
+	}
+	if (q->n == QUOTA_LINES) {
+		q->lost++;
+		return false;
+	}
+	q->n++;
+	return true;
+}
+
+/* Logs what an agent said; NULs and all else that a log cannot have shows. */
+static void log_said(struct sched *s, struct sched_worker *w,
+		     enum log_level level, const char *what, struct slice said)
+{
+	struct str text = STR_INIT;
+
+	if (!may_log(s, w))
+		return;
+	str_add_clean(&text, said, SHOWN_MAX);
+	log_line(level, "%s[%ld]: %s%s", w->name, (long)w->child.pid, what,
+		 str_cstr(&text));
+	str_done(&text);
+}
+
+/* The same of a line that is of no use. */
+static void refuse(struct sched *s, struct sched_worker *w, const char *what,
+		   struct slice said)
+{
+	struct str quoted = STR_INIT;
+
+	sched_metrics_count(s->metrics, SCHED_UNHEARD);
+	str_addc(&quoted, '\'');
+	str_add_clean(&quoted, said, SHOWN_MAX);
+	str_addc(&quoted, '\'');
+	log_said(s, w, LOG_LEVEL_WARNING, what, str_slice(&quoted));
+	str_done(&quoted);
+}
 
 /* ---- attempt records ---------------------------------------------------- */
 
@@ -21,21 +77,20 @@ enum { WHY_TEXT_MAX = 200 };
 static void take_attempt(struct sched *s, struct sched_worker *w,
 			 struct slice text)
 {
-	json_error_t error;
-	json_t *record = json_loadb(text.p, text.len, 0, &error);
-	const char *key = NULL;
+	struct sched_attempt attempt;
+	const char *why;
 
-	if (record == NULL) {
-		log_line(LOG_LEVEL_WARNING, "%s[%ld]: bad attempt record: %s",
-			 w->name, (long)w->child.pid, error.text);
+	if (!sched_attempt_read(text, &attempt, &why)) {
+		sched_metrics_count(s->metrics, SCHED_UNHEARD);
+		log_said(s, w, LOG_LEVEL_WARNING,
+			 "bad attempt record: ", slice_of(why));
 		return;
 	}
-	key = json_string_value(
-	    json_object_get(json_object_get(record, "site"), "key"));
-	if (key != NULL)
-		queue_site(s->queue, w->id, slice_of(key), sched_now(s));
+	if (attempt.site.len > 0)
+		queue_site(s->queue, w->id, attempt.site, sched_now(s));
+	if (attempt.ms >= 0)
+		sched_metrics_attempt(s->metrics, attempt.ms);
 	sched_event_record(s, text);
-	json_decref(record);
 }
 
 /* ---- results ------------------------------------------------------------ */
@@ -49,17 +104,13 @@ static struct slice last_line(struct slice message)
 }
 
 /* What the queue is to remember: status, remote MTA and text, with ^A. */
-static void print_why(struct str *to, const struct report *r)
+static void print_why(struct str *to, const struct notary *n, struct slice text)
 {
-	struct notary n = { 0 };
-
-	if (notary_parse(r->notary, &n, NULL) < 0)
-		n = (struct notary){ 0 };
-	str_add_clean(to, n.status, WHY_TEXT_MAX);
+	str_add_clean(to, n->status, WHY_TEXT_MAX);
 	str_addc(to, '\001');
-	str_add_clean(to, n.remote_mta, WHY_TEXT_MAX);
+	str_add_clean(to, n->remote_mta, WHY_TEXT_MAX);
 	str_addc(to, '\001');
-	str_add_clean(to, last_line(r->message), WHY_TEXT_MAX);
+	str_add_clean(to, text, WHY_TEXT_MAX);
 }
 
 /* Is the recipient to be held, by the agent's wish? */
@@ -124,41 +175,50 @@ static void take_result(struct sched *s, struct sched_worker *w,
 	struct queue_report q = { .id = r->id,
 				  .offset = r->offset,
 				  .outcome = outcome_of(r) };
+	struct slice text = last_line(r->message);
 	int64_t now = sched_now(s);
+	struct queue_about about;
+	struct notary n;
 
+	if (r->status == STATUS_UNKNOWN ||
+	    !queue_report_about(s->queue, w->id, r->id, r->offset, &about)) {
+		refuse(s, w, "ignored: ", r->line);
+		return;
+	}
+	if (notary_parse(r->notary, &n, NULL) < 0)
+		n = (struct notary){ 0 };
 	q.has_diagnostic = is_ours || report_status_has_dline(r->status);
 	if (r->has_retry && r->retry < INT32_MAX)
 		q.retry =
 		    (int64_t)r->retry * 1000 + (r->retry_is_relative ? now : 0);
-	str_add(&name, queue_report_name(s->queue, w->id, r->id, r->offset));
-	print_why(&why, r);
+	str_add(&name, about.name);
+	print_why(&why, &n, text);
 	q.why = str_slice(&why);
-	if (r->status == STATUS_UNKNOWN ||
-	    !queue_report(s->queue, w->id, &q, now)) {
-		log_line(LOG_LEVEL_WARNING, "%s[%ld]: ignored: '%.*s'", w->name,
-			 (long)w->child.pid,
-			 SLICE_ARG(slice_head(r->line, 400)));
-		goto out;
-	}
-	s->counts.results[q.outcome]++;
-	if (is_ours || wants_hold(r))
+	sched_tell_result(s, &(struct sched_result){ .worker = w,
+						     .name = str_slice(&name),
+						     .arrived = about.arrived,
+						     .tries = about.tries,
+						     .outcome = q.outcome,
+						     .report = r,
+						     .notary = &n,
+						     .text = text });
+	if (queue_report(s->queue, w->id, &q, now) &&
+	    (is_ours || wants_hold(r)))
 		write_file(s, str_slice(&name), r);
-	sched_event(s, "result", "message", str_cstr(&name), "status",
-		    report_status_word(r->status), "text",
-		    strrchr(str_cstr(&why), '\001') + 1, NULL);
-out:
 	str_done(&name);
 	str_done(&why);
 }
 
 void sched_answer(struct sched *s, struct sched_worker *w, struct slice line)
 {
-	struct slice attempt = SLICE("#attempt ");
+	struct slice attempt = SLICE("#attempt "),
+		     progress = SLICE("#progress ");
 	struct report r;
 
 	report_parse(line, &r);
 	switch (r.kind) {
 	case REPORT_HUNGRY:
+		str_clear(&w->progress.message);
 		queue_hungry(s->queue, w->id, sched_now(s));
 		break;
 	case REPORT_RESYNC:
@@ -167,18 +227,17 @@ void sched_answer(struct sched *s, struct sched_worker *w, struct slice line)
 	case REPORT_COMMENT:
 		if (slice_starts(line, attempt))
 			take_attempt(s, w, slice_from(line, attempt.len));
-		else
-			log_line(LOG_LEVEL_INFO, "%s[%ld]: %.*s", w->name,
-				 (long)w->child.pid, SLICE_ARG(line));
+		else if (!slice_starts(line, progress))
+			log_said(s, w, LOG_LEVEL_INFO, "", line);
+		else if (!sched_progress_take(w,
+					      slice_from(line, progress.len)))
+			refuse(s, w, "bad progress: ", line);
 		break;
 	case REPORT_RESULT:
 		take_result(s, w, &r);
 		break;
 	case REPORT_MALFORMED:
-		log_line(LOG_LEVEL_WARNING, "%s[%ld]: not understood: '%.*s'",
-			 w->name, (long)w->child.pid,
-			 SLICE_ARG(slice_head(line, 400)));
+		refuse(s, w, "not understood: ", line);
 		break;
 	}
-	sched_settle(s);
 }

@@ -1,41 +1,56 @@
 /*
- * bounce.c - reports to senders (RFC 3461, 3464): who is told what, and how
- * the report itself becomes a message.
+ * bounce.c - who is told what, and in what words (RFC 3461, 3464, 6533).
  *
- * A report goes out with the null sender, so none is ever made about a report.
- * What fails without a sender to be told goes to postman/, where the
- * postmaster finds it, if store-error-on-error is set.
+ * The recipients that are to be told of are sorted by sender and by what
+ * became of them; each run of them is one report. Who gets it: the addresses
+ * of the `e` lines before the sender's, else the sender; nobody, if the sender
+ * is the null path, since that is a report itself.
  */
-#include "base/fd.h"
-#include "dsn/notice.h"
-#include "sched/sched_internal.h"
-#include "spool/create.h"
+#include "mime/charset.h"
+#include "mime/header.h"
+#include "mime/rfc2047.h"
+#include "sched/report.h"
+#include "smtp/address.h"
 #include "spool/message.h"
 #include "taproto/notary.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	BODY_MAX = 64 * 1024, /* of a message that is returned whole */
 	HEADER_MAX = 64 * 1024,
-	RANDOM_BYTES = 12
+	RCPTS_MAX = 1000, /* of one report; more make another */
+	TO_MAX = 100,	  /* addresses that hear of it */
+	SUBJECT_MAX = 200,
+	ID_MAX = 250
 };
 
-/* ---- who is told what --------------------------------------------------- */
+/* ---- who wants to hear of what ------------------------------------------ */
 
-static enum notice_kind kind_of(struct slice action)
+static enum notice_kind kind_of(const struct ctl_rcpt *rcpt,
+				struct slice action)
 {
-	if (slice_eq(action, SLICE("failed")))
-		return NOTICE_FAILED;
-	if (slice_eq(action, SLICE("delayed")))
-		return NOTICE_DELAYED;
-	return NOTICE_DELIVERED;
+	static const struct {
+		const char *word;
+		enum notice_kind kind;
+	} words[] = {
+		{ "failed", NOTICE_FAILED },
+		{ "delayed", NOTICE_DELAYED },
+		{ "delivered", NOTICE_DELIVERED },
+		{ "relayed", NOTICE_DELIVERED },
+		{ "expanded", NOTICE_DELIVERED },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (slice_eq_nocase(action, slice_of(words[i].word)))
+			return words[i].kind;
+	/* An agent with words of its own: the mark says what it was. */
+	return rcpt->tag == CTL_TAG_DONE ? NOTICE_DELIVERED : NOTICE_FAILED;
 }
 
 /* Does the sender want to hear of this (RFC 3461 4.1)? */
@@ -55,6 +70,8 @@ static bool is_wanted(const struct ctl_rcpt *rcpt, enum notice_kind kind)
 		return true;
 	return (notify & words[kind]) != 0;
 }
+
+/* ---- one recipient ------------------------------------------------------ */
 
 /* A transcript without its arrows: the last line is what counts. */
 static struct slice reason(struct slice message)
@@ -81,288 +98,324 @@ static struct slice outward_mta(struct slice mta, struct arena *a)
 				    : part;
 }
 
-static struct notice_rcpt make_rcpt(const struct sched_told *t,
-				    const struct notary *n, struct arena *a)
+/* The word of RFC 3464 2.3.3 that the kind allows. */
+static struct slice action_of(enum notice_kind kind, struct slice action)
+{
+	if (kind == NOTICE_FAILED)
+		return SLICE("failed");
+	if (kind == NOTICE_DELAYED)
+		return SLICE("delayed");
+	if (slice_eq_nocase(action, SLICE("relayed")))
+		return SLICE("relayed");
+	if (slice_eq_nocase(action, SLICE("expanded")))
+		return SLICE("expanded");
+	return SLICE("delivered");
+}
+
+/* A recipient, and into which report it goes. */
+struct entry {
+	const struct sched_told *told;
+	enum notice_kind kind;
+	struct notary words;
+};
+
+static struct notice_rcpt make_rcpt(const struct entry *e, struct arena *a)
 {
 	return (struct notice_rcpt){
-		.address = t->rcpt->address.user,
-		.orcpt = t->rcpt->dsn.orcpt,
-		.action = n->action,
-		.status = n->status,
-		.remote_mta = outward_mta(n->remote_mta, a),
-		.diagnostic = n->diagnostic,
-		.text = reason(t->message),
-		.attempted = t->time,
+		.address = e->told->rcpt->address.user,
+		.orcpt = e->told->rcpt->dsn.orcpt,
+		.action = action_of(e->kind, e->words.action),
+		.status = e->words.status,
+		.remote_mta = outward_mta(e->words.remote_mta, a),
+		.diagnostic = e->words.diagnostic,
+		.text = reason(e->told->message),
+		.attempted = e->told->time,
+		.retry_until = e->told->until,
 	};
 }
 
-/* ---- what is returned --------------------------------------------------- */
+/* ---- the message -------------------------------------------------------- */
+
+static const char *message_path(const struct sched_file *f)
+{
+	const char *path;
+	struct err err;
+
+	return jobname_message_path(&f->job, f->ctl.message_name, f->arena,
+				    &path, &err) == 0
+		   ? path
+		   : NULL;
+}
+
+static int64_t arrived(const struct sched *s, const struct sched_file *f)
+{
+	const char *path = message_path(f);
+	struct stat st;
+
+	if (path == NULL ||
+	    fstatat(s->transport_dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec;
+}
 
 /* The body of the message, if RET=FULL and it is not too large. */
-static bool read_body(struct sched *s, const struct sched_file *f,
-		      struct str *to)
+static void read_body(const struct sched *s, const struct sched_file *f,
+		      struct str *to, struct notice *n)
 {
+	const char *relative = message_path(f);
 	struct str path = STR_INIT;
-	const char *relative;
 	struct message m;
 	struct err err;
-	bool has_body = false;
 
-	if (f->ctl.ret != CTL_RET_FULL ||
-	    jobname_message_path(&f->job, f->ctl.message_name, f->arena,
-				 &relative, &err) < 0)
-		return false;
+	if (f->ctl.ret != CTL_RET_FULL || n->kind != NOTICE_FAILED ||
+	    relative == NULL)
+		return;
 	str_addf(&path, "%s/transport/%s", s->o->postoffice, relative);
 	if (message_open(str_cstr(&path), f->ctl.body_offset, &m, &err) ==
 	    MESSAGE_OK) {
-		has_body = message_body_size(&m) <= BODY_MAX &&
-			   message_read(&m, BODY_MAX, to, &err) >= 0;
+		n->is_too_large = message_body_size(&m) > BODY_MAX;
+		n->has_body = !n->is_too_large &&
+			      message_read(&m, BODY_MAX, to, &err) >= 0;
 		message_close(&m);
 	}
 	str_done(&path);
-	return has_body;
+	n->body = str_slice(to);
 }
 
-/* ---- making it a message ------------------------------------------------ */
+/* Whole fields, as many as there is room for. */
+static struct slice bounded_header(struct slice header)
+{
+	struct slice head = slice_head(header, HEADER_MAX);
+	size_t end;
 
-struct draft {
-	struct sched *s;
-	struct notice notice;
-	struct str random, message_id, fields, body;
+	if (head.len == header.len)
+		return head;
+	end = slice_find_last(head, '\n');
+	return slice_head(head, end < head.len ? end + 1 : 0);
+}
+
+/* A msg-id as it may stand in another field; empty: it is none. */
+static struct slice clean_id(struct slice body)
+{
+	struct slice id = slice_trim(body);
+
+	if (id.len < 3 || id.len > ID_MAX || id.p[0] != '<' ||
+	    id.p[id.len - 1] != '>' || slice_has_control(id) ||
+	    slice_has_8bit(id) || slice_has(id, ' '))
+		return SLICE("");
+	return id;
+}
+
+/* A subject that people can read as it stands; empty: it is none. */
+static struct slice clean_subject(struct slice body)
+{
+	struct slice text = slice_trim(body);
+
+	if (text.len > SUBJECT_MAX || slice_has_control(text) ||
+	    slice_find_text(text, SLICE("=?")) < text.len ||
+	    (slice_has_8bit(text) && !utf8_text_is_wide(text)))
+		return SLICE("");
+	return text;
+}
+
+static void describe(struct notice *n)
+{
+	struct slice rest = n->header;
+	struct header_field field;
+
+	while (header_next(&rest, &field))
+		if (header_is(&field, "Message-ID") && n->about_id.len == 0)
+			n->about_id = clean_id(field.body);
+		else if (header_is(&field, "Subject") &&
+			 n->about_subject.len == 0)
+			n->about_subject = clean_subject(field.body);
+}
+
+/* ---- whom --------------------------------------------------------------- */
+
+/* The addresses of an `e` line: separated by commas, perhaps with names. */
+static size_t add_errors_to(struct slice list, struct slice *to, size_t n)
+{
+	bool is_quoted = false;
+	size_t begin = 0;
+
+	for (size_t i = 0; i <= list.len && n < TO_MAX; i++) {
+		struct slice part = slice_from(slice_head(list, i), begin);
+		size_t open = slice_find_last(part, '<');
+		struct address parsed;
+
+		if (i < list.len && list.p[i] == '"')
+			is_quoted = !is_quoted;
+		if (i < list.len && (list.p[i] != ',' || is_quoted))
+			continue;
+		begin = i + 1;
+		if (open < part.len)
+			part = slice_head(
+			    slice_from(part, open + 1),
+			    slice_find(slice_from(part, open + 1), '>'));
+		if (address_parse(slice_trim(part), "", false, &parsed, NULL) ==
+		    0)
+			to[n++] = parsed.text;
+	}
+	return n;
+}
+
+static bool is_nobody(const struct ctl_sender *sender)
+{
+	return sender->is_null || slice_eq(sender->address.user, SLICE("-"));
+}
+
+static void choose_to(const struct ctl_sender *sender, struct arena *a,
+		      struct notice *n)
+{
+	struct slice *to = arena_array(a, TO_MAX, sizeof(*to));
+
+	n->to = to;
+	n->n_to = 0;
+	if (is_nobody(sender))
+		return;
+	for (const struct ctl_errors *e = sender->errors; e != NULL;
+	     e = e->next)
+		n->n_to = add_errors_to(e->value, to, n->n_to);
+	if (n->n_to == 0)
+		to[n->n_to++] = sender->address.user;
+}
+
+/* ---- runs --------------------------------------------------------------- */
+
+static int compare_slices(struct slice a, struct slice b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* 0: the same people hear of it. */
+static int compare_senders(const struct ctl_sender *a,
+			   const struct ctl_sender *b)
+{
+	const struct ctl_errors *left, *right;
+	int order;
+
+	if (a == b)
+		return 0;
+	order = is_nobody(a) - is_nobody(b);
+	if (order == 0)
+		order = compare_slices(a->address.user, b->address.user);
+	left = a->errors;
+	right = b->errors;
+	while (order == 0 && left != NULL && right != NULL) {
+		order = compare_slices(left->value, right->value);
+		left = left->next;
+		right = right->next;
+	}
+	return order != 0 ? order : (left != NULL) - (right != NULL);
+}
+
+static int compare_runs(const struct entry *a, const struct entry *b)
+{
+	int order =
+	    compare_senders(a->told->rcpt->sender, b->told->rcpt->sender);
+
+	return order != 0 ? order : (int)a->kind - (int)b->kind;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+	const struct entry *a = left, *b = right;
+	int order = compare_runs(a, b);
+
+	if (order == 0)
+		order = (a->told->rcpt->offset > b->told->rcpt->offset) -
+			(a->told->rcpt->offset < b->told->rcpt->offset);
+	return order;
+}
+
+/* Those of whom somebody is to hear, in the order of reports. */
+static size_t make_entries(const struct sched_told_list *list,
+			   struct entry *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct sched_told *told = &list->items[i];
+		struct entry e = { .told = told };
+
+		if (notary_parse(told->notary, &e.words, NULL) < 0)
+			e.words = (struct notary){ .status = SLICE("") };
+		e.kind = kind_of(told->rcpt, e.words.action);
+		/* A report that fails is the postmaster's, who asked for it. */
+		if (is_wanted(told->rcpt, e.kind) ||
+		    (e.kind == NOTICE_FAILED && is_nobody(told->rcpt->sender)))
+			ret[n++] = e;
+	}
+	qsort(ret, n, sizeof(*ret), compare_entries);
+	return n;
+}
+
+/* Has its time run out, or was it given up? */
+static bool is_expired(const struct entry *e)
+{
+	return e->kind == NOTICE_FAILED &&
+	       slice_starts(e->words.status, SLICE("5.4.7"));
+}
+
+/* The recipients of one report: of one sender and kind. */
+struct run {
+	const struct entry *first;
+	size_t n;
 };
 
-static void add_random(struct str *to)
+static int write_run(struct sched *s, const struct sched_file *f,
+		     const struct run *run, struct sched_drafts *to,
+		     struct err *err)
 {
-	unsigned char bytes[RANDOM_BYTES] = { 0 };
-
-	if (getrandom(bytes, sizeof(bytes), 0) < 0)
-		bytes[0] = (unsigned char)errno; /* checked for clashes */
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		str_addf(to, "%02x", bytes[i]);
-}
-
-/* Makes id and boundary, which must not occur in what is returned. */
-static void name_draft(struct draft *d)
-{
-	struct notice *n = &d->notice;
-
-	do {
-		str_clear(&d->random);
-		str_adds(&d->random, "zpost-");
-		add_random(&d->random);
-		n->boundary = str_slice(&d->random);
-	} while (slice_find_text(n->header, n->boundary) < n->header.len ||
-		 slice_find_text(n->body, n->boundary) < n->body.len);
-	str_addf(&d->message_id, "%s@%s", str_cstr(&d->random),
-		 d->s->o->host_name);
-	n->message_id = str_slice(&d->message_id);
-}
-
-static void free_draft(struct draft *d)
-{
-	str_done(&d->random);
-	str_done(&d->message_id);
-	str_done(&d->fields);
-	str_done(&d->body);
-}
-
-/* Where mail to an address goes: to its domain by smtp, else it is local. */
-static void add_quad(struct str *to, struct slice address)
-{
-	size_t at = slice_find_last(address, '@');
-
-	if (at == address.len) {
-		str_adds(to, "local - ");
-	} else {
-		str_adds(to, "smtp ");
-		for (size_t i = at + 1; i < address.len; i++)
-			str_addc(to, ascii_lower(address.p[i]));
-		str_addc(to, ' ');
-	}
-	ctl_print_token(to, address);
-	str_adds(to, " 65534\n");
-}
-
-static void print_control(const struct draft *d, const struct create *c,
-			  size_t body_offset, struct str *to)
-{
-	str_addf(to, "@ 0x%08x\ni %.*s\no %zu\nl <%s>\ns error - - 65534\n",
-		 (unsigned)CTL_FLAGS_KNOWN, SLICE_ARG(create_base(c)),
-		 body_offset, str_cstr(&d->message_id));
-	str_adds(to, "r           ");
-	add_quad(to, d->notice.to);
-	str_adds(to, "N NOTIFY=NEVER\nm\n");
-	str_add(to, str_slice(&d->fields));
-	str_addc(to, '\n');
-}
-
-static int queue_draft(struct draft *d, struct err *err)
-{
-	const struct sched_options *o = d->s->o;
-	struct str front = STR_INIT, control = STR_INIT;
-	struct create c;
-	int r = -1;
-
-	if (create_begin(o->postoffice, o->hash_levels, &c, err) < 0)
-		return -1;
-	str_adds(&front, "channel error\nto <");
-	str_add_clean(&front, d->notice.to, SIZE_MAX);
-	str_adds(&front, ">\nenv-end\n");
-	str_add(&front, str_slice(&d->fields));
-	str_addc(&front, '\n');
-	print_control(d, &c, front.len, &control);
-	if (create_write(&c, str_slice(&front), err) == 0 &&
-	    create_write(&c, str_slice(&d->body), err) == 0 &&
-	    create_commit(&c, str_slice(&control), err) == 0)
-		r = 0;
-	d->s->counts.reports += r == 0;
-	if (r == 0)
-		sched_event(d->s, "report", "message", str_cstr(&c.name),
-			    "message_id", str_cstr(&d->message_id), NULL);
-	create_end(&c);
-	str_done(&control);
-	str_done(&front);
-	return r;
-}
-
-/* Nobody can be told: the postmaster finds it. */
-static int store_draft(struct draft *d, struct err *err)
-{
-	struct str path = STR_INIT;
-	int fd, r = 0;
-
-	log_line(LOG_LEVEL_WARNING, "a report about a report: %s",
-		 d->s->config.conf.store_error_on_error ? "kept in postman/"
-							: "dropped");
-	if (!d->s->config.conf.store_error_on_error)
-		return 0;
-	str_addf(&path, "postman/%s", str_cstr(&d->random));
-	fd = openat(d->s->postoffice_dir, str_cstr(&path),
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || fd_write_all(fd, str_slice(&d->fields)) < 0 ||
-	    fd_write_all(fd, SLICE("\n")) < 0 ||
-	    fd_write_all(fd, str_slice(&d->body)) < 0 || fsync(fd) < 0)
-		r = FAIL_CODE(err, errno, "%s: %s", str_cstr(&path),
-			      strerror(errno));
-	fd_close(fd);
-	str_done(&path);
-	return r;
-}
-
-/* One report to one sender. */
-static int send_one(struct sched *s, const struct sched_file *f,
-		    const struct ctl_sender *sender, struct notice *n,
-		    struct err *err)
-{
-	struct draft d = { .s = s, .notice = *n };
+	const struct ctl_rcpt *first = run->first->told->rcpt;
+	struct notice_rcpt *rcpts =
+	    arena_array(f->arena, run->n, sizeof(*rcpts));
+	struct notice notice = {
+		.kind = run->first->kind,
+		.host = slice_of(s->o->host_name),
+		.domain = slice_of(s->o->mail_name),
+		.envid = f->ctl.envid,
+		.now = (int64_t)time(NULL),
+		.arrived = arrived(s, f),
+		.rcpts = rcpts,
+		.n_rcpts = run->n,
+		.header = bounded_header(first->header->text),
+	};
 	struct str body = STR_INIT;
 	int r;
 
-	d.notice.has_body =
-	    d.notice.kind == NOTICE_FAILED && read_body(s, f, &body);
-	d.notice.body = str_slice(&body);
-	name_draft(&d);
-	notice_print_fields(&d.fields, &d.notice);
-	notice_print_body(&d.body, &d.notice);
-	if (!sender->is_null)
-		r = queue_draft(&d, err);
-	else if (d.notice.kind == NOTICE_FAILED)
-		r = store_draft(&d, err);
-	else
-		r = 0;
-	free_draft(&d);
+	for (size_t i = 0; i < run->n; i++)
+		rcpts[i] = make_rcpt(&run->first[i], f->arena);
+	if (notice.kind != NOTICE_DELIVERED)
+		notice.remark = sched_form(s, first, is_expired(run->first));
+	choose_to(first->sender, f->arena, &notice);
+	describe(&notice);
+	read_body(s, f, &body, &notice);
+	notice.is_utf8 = utf8_text_is_wide(notice.header);
+	r = sched_draft_write(s, sched_reports_desk(s), &notice, to, err);
 	str_done(&body);
 	return r;
 }
 
-/* ---- groups ------------------------------------------------------------- */
-
-/* The recipients of one sender and kind among those told of. */
-static size_t gather(const struct sched_bounce *b,
-		     const struct ctl_sender *sender, enum notice_kind kind,
-		     struct notice_rcpt *ret, struct arena *a)
-{
-	size_t found = 0;
-
-	const struct sched_told *told = b->told;
-
-	for (size_t i = 0; i < b->n; i++) {
-		struct notary words;
-
-		if (told[i].rcpt->sender != sender)
-			continue;
-		if (notary_parse(told[i].notary, &words, NULL) < 0)
-			words = (struct notary){ .action = SLICE("failed"),
-						 .status = SLICE("5.0.0") };
-		if (kind_of(words.action) == kind &&
-		    is_wanted(told[i].rcpt, kind))
-			ret[found++] = make_rcpt(&told[i], &words, a);
-	}
-	return found;
-}
-
-static bool is_first_of_sender(const struct sched_told *told, size_t i)
-{
-	for (size_t k = 0; k < i; k++)
-		if (told[k].rcpt->sender == told[i].rcpt->sender)
-			return false;
-	return true;
-}
-
-static int64_t arrived(struct sched *s, const struct sched_file *f)
-{
-	struct str path = STR_INIT;
-	const char *relative;
-	struct message m;
-	struct err err;
-	int64_t at = 0;
-
-	if (jobname_message_path(&f->job, f->ctl.message_name, f->arena,
-				 &relative, &err) == 0) {
-		str_addf(&path, "%s/transport/%s", s->o->postoffice, relative);
-		if (message_open(str_cstr(&path), 0, &m, &err) == MESSAGE_OK) {
-			at = m.mtime;
-			message_close(&m);
-		}
-	}
-	str_done(&path);
-	return at;
-}
-
 int sched_bounce(struct sched *s, const struct sched_file *f,
-		 const struct sched_bounce *b, struct err *err)
+		 const struct sched_told_list *list, struct sched_drafts *to,
+		 struct err *err)
 {
-	static const enum notice_kind kinds[] = { NOTICE_FAILED, NOTICE_DELAYED,
-						  NOTICE_DELIVERED };
-	struct notice_rcpt *rcpts =
-	    arena_array(f->arena, b->n + 1, sizeof(*rcpts));
+	struct entry *entries = mem_zero(list->n + 1, sizeof(*entries));
+	size_t n = make_entries(list, entries), i = 0, end;
+	int r = 0;
 
-	for (size_t i = 0; i < b->n; i++) {
-		const struct ctl_rcpt *first = b->told[i].rcpt;
-
-		if (!is_first_of_sender(b->told, i))
-			continue;
-		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-			struct notice n = {
-				.kind = kinds[k],
-				.host = slice_of(s->o->host_name),
-				.to = first->sender->address.user,
-				.envid = f->ctl.envid,
-				.now = (int64_t)time(NULL),
-				.arrived = arrived(s, f),
-				.rcpts = rcpts,
-				.header =
-				    slice_head(first->header->text, HEADER_MAX),
-			};
-
-			n.n_rcpts =
-			    gather(b, first->sender, kinds[k], rcpts, f->arena);
-			for (size_t r = 0; r < n.n_rcpts; r++)
-				rcpts[r].retry_until = b->until;
-			if (n.n_rcpts > 0 &&
-			    send_one(s, f, first->sender, &n, err) < 0)
-				return -1;
-		}
+	for (; r == 0 && i < n; i = end) {
+		for (end = i + 1; end < n && end - i < RCPTS_MAX; end++)
+			if (compare_runs(&entries[i], &entries[end]) != 0)
+				break;
+		r = write_run(s, f, &(struct run){ &entries[i], end - i }, to,
+			      err);
 	}
-	return 0;
+	free(entries);
+	return r;
 }

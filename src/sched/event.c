@@ -1,95 +1,137 @@
 /*
- * event.c - what happened, as JSON lines.
+ * event.c - the event log: what happened, as JSON lines (zpost-events(5)).
  *
- * Each line is written whole with one call, so that readers and other writers
- * of the file never see a part. Attempt records of agents go in as they came:
- * one schema for all (zpost-attempt(5)).
+ * Without a log there is no struct, and a line costs one comparison.
  */
-#include "base/fd.h"
 #include "base/json.h"
+#include "sched/logfile.h"
 #include "sched/sched_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static int open_log(const char *path, int *ret_fd, struct err *err)
-{
-	const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+struct sched_events {
+	struct logfile *file;
+	struct json json;
+	time_t second; /* of `date` */
+	char date[32]; /* "2026-11-22T02:25:50." */
+};
 
-	*ret_fd = -1;
-	if (path == NULL)
-		return 0;
-	*ret_fd = open(path, flags, 0640);
-	if (*ret_fd < 0)
-		return FAIL_CODE(err, errno, "%s: %s", path, strerror(errno));
-	return 0;
-}
+/* ---- lines -------------------------------------------------------------- */
 
-int sched_event_begin(struct sched *s, struct err *err)
+/* Time of day, UTC, as zpost-attempt(5) has it. */
+static void add_time(struct sched_events *e)
 {
-	return open_log(s->o->events_file, &s->events_fd, err);
-}
-
-void sched_event_end(struct sched *s)
-{
-	fd_close(s->events_fd);
-	s->events_fd = -1;
-}
-
-static void add_time(struct json *j, int64_t ms)
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct str text = STR_INIT;
+	struct timespec now;
+	char text[48];
 	struct tm tm;
 
-	gmtime_r(&seconds, &tm);
-	str_addf(&text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-		 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		 tm.tm_min, tm.tm_sec, (int)(ms % 1000));
-	json_text(j, "time", str_slice(&text));
-	str_done(&text);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != e->second || e->date[0] == '\0') {
+		gmtime_r(&now.tv_sec, &tm);
+		strftime(e->date, sizeof(e->date), "%Y-%m-%dT%H:%M:%S.", &tm);
+		e->second = now.tv_sec;
+	}
+	snprintf(text, sizeof(text), "%s%03dZ", e->date,
+		 (int)(now.tv_nsec / 1000000));
+	json_text(&e->json, "time", slice_of(text));
 }
 
-static void write_line(int fd, struct str *line)
+struct json *sched_event_open(struct sched *s, const char *event)
 {
-	str_addc(line, '\n');
-	if (fd_write_all(fd, str_slice(line)) < 0)
-		log_line(LOG_LEVEL_WARNING, "event log: %s", strerror(errno));
+	struct sched_events *e = s->events;
+
+	if (e == NULL)
+		return NULL;
+	json_begin(&e->json, logfile_buffer(e->file));
+	json_object(&e->json, NULL);
+	json_text(&e->json, "event", slice_of(event));
+	json_uint(&e->json, "schema", 1);
+	add_time(e);
+	return &e->json;
+}
+
+void sched_event_close(struct sched *s)
+{
+	struct sched_events *e = s->events;
+
+	json_close(&e->json);
+	str_addc(logfile_buffer(e->file), '\n');
+	logfile_added(e->file, s->base);
 }
 
 void sched_event(struct sched *s, const char *event, ...)
 {
-	struct str line = STR_INIT;
-	struct json j;
+	struct json *j = sched_event_open(s, event);
 	const char *key;
 	va_list list;
 
-	if (s->events_fd < 0)
+	if (j == NULL)
 		return;
-	json_begin(&j, &line);
-	json_object(&j, NULL);
-	json_text(&j, "event", slice_of(event));
-	json_uint(&j, "schema", 1);
-	add_time(&j, sched_now(s));
 	va_start(list, event);
 	while ((key = va_arg(list, const char *)) != NULL)
-		json_text_if(&j, key, slice_of(va_arg(list, const char *)));
+		json_text_if(j, key, slice_of(va_arg(list, const char *)));
 	va_end(list);
-	json_close(&j);
-	write_line(s->events_fd, &line);
-	str_done(&line);
+	sched_event_close(s);
 }
 
 void sched_event_record(struct sched *s, struct slice json)
 {
-	struct str line = STR_INIT;
+	struct sched_events *e = s->events;
 
-	if (s->events_fd < 0)
+	if (e == NULL)
 		return;
-	str_add(&line, json);
-	write_line(s->events_fd, &line);
-	str_done(&line);
+	str_add(logfile_buffer(e->file), json);
+	str_addc(logfile_buffer(e->file), '\n');
+	logfile_added(e->file, s->base);
+}
+
+/* ---- begin and end ------------------------------------------------------ */
+
+static void tell_lost(void *context, uint64_t n)
+{
+	struct json *j = sched_event_open(context, "lost");
+
+	json_uint(j, "lines", n);
+	sched_event_close(context);
+}
+
+int sched_event_begin(struct sched *s, struct err *err)
+{
+	struct logfile *file;
+
+	if (s->o->events_file == NULL)
+		return 0;
+	if (logfile_open("event log", s->o->events_file, &file, err) < 0)
+		return -1;
+	logfile_on_lost(file, tell_lost, s);
+	s->events = mem_zero(1, sizeof(*s->events));
+	s->events->file = file;
+	return 0;
+}
+
+void sched_event_reopen(struct sched *s)
+{
+	if (s->events != NULL)
+		logfile_reopen(s->events->file);
+}
+
+struct sched_event_counts sched_event_counts(const struct sched *s)
+{
+	struct sched_event_counts c = { 0 };
+
+	if (s->events != NULL)
+		logfile_counts(s->events->file, &c.lines, &c.lost);
+	return c;
+}
+
+void sched_event_end(struct sched *s)
+{
+	if (s->events == NULL)
+		return;
+	logfile_close(s->events->file);
+	free(s->events);
+	s->events = NULL;
 }

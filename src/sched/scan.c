@@ -2,10 +2,12 @@
  * scan.c - find control files: by inotify at once, by a slow look for what was
  * missed.
  *
- * A control file appears by a rename, or by its last close; both are seen. Its
- * name goes to a list, which is worked off some names at a time, so that a
- * spool of a million files does not keep agents waiting for answers. Hash
- * directories are watched as they appear.
+ * A control file appears by a rename, or by its last close; both are seen. Of
+ * closes only those of files count that were created under their name or could
+ * not be used before: agents close the files of all messages. Names go to a
+ * list, which is worked off some at a time, so that a spool of a million files
+ * does not keep agents waiting for answers. Hash directories are watched as
+ * they appear.
  */
 #include "base/fd.h"
 #include "sched/sched_internal.h"
@@ -18,7 +20,10 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { BATCH = 200 /* files before agents are listened to again */ };
+enum {
+	BATCH = 200, /* files before agents are listened to again */
+	NEW = '!'    /* before a name in the list: it appeared just now */
+};
 
 static bool is_hash_dir(struct slice name)
 {
@@ -27,17 +32,80 @@ static bool is_hash_dir(struct slice name)
 
 /* ---- the list ----------------------------------------------------------- */
 
-/* Remembers to look at a file; its name begins with a digit. */
-static void find_name(struct sched *s, const char *prefix, struct slice name)
+/* No line of an agent can hold it, nor the list. */
+static void refuse_name(struct sched *s, const char *prefix, struct slice name)
 {
-	if (name.len == 0 || !ascii_is_digit(name.p[0]) ||
-	    slice_has_control(name))
+	struct str whole = STR_INIT, why = STR_INIT;
+
+	str_adds(&whole, prefix);
+	str_add(&whole, name);
+	str_add_clean(&why, str_slice(&whole), SIZE_MAX);
+	str_adds(&why, ": a control byte in its name");
+	sched_set_aside(s, str_slice(&whole), str_cstr(&why));
+	str_done(&why);
+	str_done(&whole);
+}
+
+/*
+ * Remembers to look at a file; its name begins with a digit. Of one that is
+ * new we may know another that had its name.
+ */
+static void find_name(struct sched *s, const char *prefix, struct slice name,
+		      bool is_new)
+{
+	if (name.len == 0 || !ascii_is_digit(name.p[0]))
 		return;
+	if (slice_has_control(name)) {
+		refuse_name(s, prefix, name);
+		return;
+	}
 	if (s->found.len == s->found_at)
 		event_active(s->batch_event, EV_TIMEOUT, 0);
+	if (is_new)
+		str_addc(&s->found, NEW);
 	str_adds(&s->found, prefix);
 	str_add(&s->found, name);
 	str_addc(&s->found, '\n');
+}
+
+/* ---- files that are written in place ------------------------------------- */
+
+static void begin_file(struct sched *s, struct slice name)
+{
+	struct sched_aside *x;
+
+	HASH_FIND(hh, s->begun, name.p, name.len, x);
+	if (x != NULL)
+		return;
+	x = mem_zero(1, sizeof(*x) + name.len);
+	memcpy(x->name, name.p, name.len);
+	HASH_ADD(hh, s->begun, name, name.len, x);
+}
+
+/* Is the file that was closed to be looked at? */
+static bool is_news(struct sched *s, struct slice name)
+{
+	struct sched_aside *x;
+
+	HASH_FIND(hh, s->begun, name.p, name.len, x);
+	if (x == NULL) {
+		HASH_FIND(hh, s->asides, name.p, name.len, x);
+		return x != NULL;
+	}
+	HASH_DELETE(hh, s->begun, x);
+	free(x);
+	return true;
+}
+
+static void forget_begun(struct sched *s)
+{
+	struct sched_aside *x = s->begun, *next;
+
+	HASH_CLEAR(hh, s->begun);
+	for (; x != NULL; x = next) {
+		next = x->hh.next;
+		free(x);
+	}
 }
 
 static void on_batch(evutil_socket_t fd, short what, void *context)
@@ -51,11 +119,13 @@ static void on_batch(evutil_socket_t fd, short what, void *context)
 				 slice_from(str_slice(&s->found), s->found_at),
 			     name;
 		struct str copy = STR_INIT;
+		bool is_new;
 
 		(void)slice_cut(&rest, '\n', &name);
 		s->found_at += name.len + 1;
-		str_add(&copy, name);
-		if (!queue_has(s->queue, str_slice(&copy)))
+		is_new = name.p[0] == NEW;
+		str_add(&copy, slice_from(name, is_new));
+		if (is_new || !queue_has(s->queue, str_slice(&copy)))
 			sched_look(s, str_slice(&copy));
 		str_done(&copy);
 	}
@@ -71,6 +141,18 @@ static void on_batch(evutil_socket_t fd, short what, void *context)
 
 /* ---- directories -------------------------------------------------------- */
 
+/* Told once: there may be hundreds of them, and that every minute. */
+static void tell_blind(struct sched *s, const char *path, int code)
+{
+	if (!s->is_blind)
+		log_line(LOG_LEVEL_WARNING,
+			 "%s: cannot be watched (%s): new mail there, and "
+			 "perhaps elsewhere, waits for the next look, every "
+			 "%u s; see fs.inotify in sysctl",
+			 path, strerror(code), s->o->scan_seconds);
+	s->is_blind = true;
+}
+
 /* Watches the directory of this prefix, if that is not done yet. */
 static void watch(struct sched *s, const char *prefix)
 {
@@ -78,15 +160,14 @@ static void watch(struct sched *s, const char *prefix)
 	struct str path = STR_INIT;
 	int id;
 
+	if (s->notify_fd < 0)
+		return;
 	str_addf(&path, "%s/transport/%s", s->o->postoffice, prefix);
 	id = inotify_add_watch(s->notify_fd, str_cstr(&path),
 			       IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE |
 				   IN_ONLYDIR);
 	if (id < 0) {
-		log_line(LOG_LEVEL_WARNING,
-			 "%s: cannot be watched (%s): new mail there waits "
-			 "for the next look, every %u s",
-			 str_cstr(&path), strerror(errno), s->o->scan_seconds);
+		tell_blind(s, str_cstr(&path), errno);
 		goto out;
 	}
 	HASH_FIND(hh, s->watches, &id, sizeof(id), w);
@@ -117,7 +198,7 @@ static void scan_dir(struct sched *s, const char *prefix)
 		return;
 	}
 	watch(s, prefix);
-	while ((entry = readdir(dir)) != NULL) {
+	while ((errno = 0, entry = readdir(dir)) != NULL) {
 		struct slice name = slice_of(entry->d_name);
 
 		if (is_hash_dir(name) && len < 4) {
@@ -127,18 +208,43 @@ static void scan_dir(struct sched *s, const char *prefix)
 			inner[len + 2] = '\0';
 			scan_dir(s, inner);
 		} else {
-			find_name(s, prefix, name);
+			find_name(s, prefix, name, false);
 		}
 	}
+	if (errno != 0)
+		log_line(LOG_LEVEL_ERROR, "transport/%s: %s", prefix,
+			 strerror(errno));
 	closedir(dir);
 }
 
 void sched_scan_all(struct sched *s)
 {
+	forget_begun(s); /* who still writes is found the next time */
 	scan_dir(s, "");
 }
 
 /* ---- inotify ------------------------------------------------------------ */
+
+/* Something happened to a file, not to a directory. */
+static void on_file(struct sched *s, const struct sched_watch *w,
+		    struct slice name, uint32_t mask)
+{
+	struct str whole = STR_INIT;
+
+	if ((mask & IN_MOVED_TO) != 0) {
+		find_name(s, w->prefix, name, true);
+		return;
+	}
+	if (name.len == 0 || !ascii_is_digit(name.p[0]))
+		return;
+	str_adds(&whole, w->prefix);
+	str_add(&whole, name);
+	if ((mask & IN_CREATE) != 0)
+		begin_file(s, str_slice(&whole));
+	else if (is_news(s, str_slice(&whole)))
+		find_name(s, w->prefix, name, false);
+	str_done(&whole);
+}
 
 static void on_change(struct sched *s, const struct inotify_event *e)
 {
@@ -164,8 +270,9 @@ static void on_change(struct sched *s, const struct inotify_event *e)
 		str_addf(&prefix, "%s%.*s/", w->prefix, SLICE_ARG(name));
 		if (is_hash_dir(name) && strlen(w->prefix) < 4)
 			scan_dir(s, str_cstr(&prefix));
-	} else if ((e->mask & (IN_MOVED_TO | IN_CLOSE_WRITE)) != 0) {
-		find_name(s, w->prefix, name);
+	} else if ((e->mask & (IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE)) !=
+		   0) {
+		on_file(s, w, name, e->mask);
 	}
 	str_done(&prefix);
 }
@@ -191,28 +298,31 @@ static void on_slow_scan(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	sched_beat(s);
 	if (s->found.len == 0) /* the last look is over */
 		sched_scan_all(s);
 }
 
-int sched_scan_begin(struct sched *s, struct err *err)
+void sched_scan_begin(struct sched *s)
 {
 	struct timeval period = { (time_t)s->o->scan_seconds, 0 };
 
-	s->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (s->notify_fd < 0)
-		return FAIL_CODE(err, errno, "inotify: %s", strerror(errno));
-	s->notify_event = event_new(s->base, s->notify_fd, EV_READ | EV_PERSIST,
-				    on_notify, s);
 	s->batch_event = event_new(s->base, -1, 0, on_batch, s);
 	s->scan_event = event_new(s->base, -1, EV_PERSIST, on_slow_scan, s);
-	if (s->notify_event == NULL || s->batch_event == NULL ||
-	    s->scan_event == NULL)
+	if (s->batch_event == NULL || s->scan_event == NULL)
 		mem_exhausted();
-	event_add(s->notify_event, NULL);
 	event_add(s->scan_event, &period);
+	s->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (s->notify_fd < 0) {
+		tell_blind(s, "transport", errno);
+	} else {
+		s->notify_event = event_new(s->base, s->notify_fd,
+					    EV_READ | EV_PERSIST, on_notify, s);
+		if (s->notify_event == NULL)
+			mem_exhausted();
+		event_add(s->notify_event, NULL);
+	}
 	sched_scan_all(s);
-	return 0;
 }
 
 void sched_scan_end(struct sched *s)
@@ -233,5 +343,6 @@ void sched_scan_end(struct sched *s)
 	s->notify_event = s->batch_event = s->scan_event = NULL;
 	fd_close(s->notify_fd);
 	s->notify_fd = -1;
+	forget_begun(s);
 	str_done(&s->found);
 }

@@ -8,6 +8,7 @@
 #include "sched/sched.h"
 
 #include "base/fd.h"
+#include "sched/logfile.h"
 #include "sched/sched_internal.h"
 
 #include <errno.h>
@@ -16,11 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { LOCK_TRIES = 250 };
+enum { PATIENCE_MS = 200 };		   /* see struct queue_config */
+enum { SETTLE_MS = 50, SETTLE_STEP = 32 }; /* then others have their turn */
+enum { AWAY_MS = 24 * 3600 * 1000 };	   /* nobody is away for so long */
+enum { OWN_FILES = 80 }; /* descriptors that are not agents' */
 enum { END_SECONDS = 60, AGENTS_DEFAULT = 1000, JUMP_MS = 60 * 1000 };
 
 /* ---- clock -------------------------------------------------------------- */
@@ -52,6 +58,57 @@ int64_t sched_now(struct sched *s)
 	return steady;
 }
 
+int64_t sched_wall(const struct sched *s, int64_t queue_ms)
+{
+	return queue_ms + s->clock_gap;
+}
+
+/* The pid's file gets this time. */
+static void set_sign(const struct sched *s, int64_t ms)
+{
+	const struct timespec at = { (time_t)(ms / 1000), 0 };
+	const struct timespec times[2] = { at, at };
+
+	if (futimens(s->lock_fd, times) < 0) {
+		/* Then there is none. */
+	}
+}
+
+void sched_beat(struct sched *s)
+{
+	int64_t now = sched_now(s);
+
+	/* Without mail there are no ages to be kept. */
+	if (queue_count(s->queue).messages == 0)
+		now = sched_wall(s, now);
+	set_sign(s, now);
+}
+
+/*
+ * Has somebody set the clock while nobody ran, or before? If it is behind the
+ * last sign of life, or far ahead of it, the queue's clock goes on from there:
+ * no mail is to expire because a clock is wrong, nor because nobody could try.
+ */
+static void learn_clock(struct sched *s)
+{
+	int64_t wall = clock_ms(CLOCK_REALTIME), last, away;
+	struct stat st;
+
+	if (fstat(s->lock_fd, &st) < 0 || st.st_size == 0)
+		return;
+	last = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	away = wall - last;
+	if (away > -JUMP_MS && away < AWAY_MS)
+		return;
+	log_line(LOG_LEVEL_WARNING,
+		 "by its clock the queue was last served %lld s %s: ages and "
+		 "waits go on as they were",
+		 (long long)(away < 0 ? -away : away) / 1000,
+		 away < 0 ? "in the future" : "ago");
+	s->clock_offset = last - clock_ms(CLOCK_BOOTTIME);
+	s->clock_gap = away;
+}
+
 /* ---- configuration ------------------------------------------------------ */
 
 static int find_clause(void *context, struct slice channel, struct slice host)
@@ -79,7 +136,9 @@ static unsigned max_agents(const struct schedconf *conf)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 		if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-			possible = (limit.rlim_cur - 32) / 4;
+			possible = limit.rlim_cur > OWN_FILES
+				       ? (limit.rlim_cur - OWN_FILES) / 4
+				       : 0;
 	}
 	if (possible < 1)
 		possible = 1;
@@ -94,22 +153,36 @@ static struct queue_config queue_config(struct sched *s)
 		.max_agents = max_agents(&s->config.conf),
 		.start_rate = s->o->start_rate,
 		.report_delay = (int64_t)s->config.conf.report_interval * 1000,
+		.patience = PATIENCE_MS,
 		.find = find_clause,
+		.news = sched_tell_news,
 		.context = s,
 		.seed = (uint64_t)sched_now(s),
 	};
 }
 
-/* Do user= and group= name anybody? zlaunch would find out too late. */
+/* An empty file is rather one that could not be written than one meant so. */
+static bool has_no_clause(const struct sched *s, const struct schedconf *conf,
+			  struct err *err)
+{
+	if (conf->n_clauses == 0)
+		err_set(err, 0, "%s: not one clause that could serve mail",
+			s->o->config_file);
+	return conf->n_clauses == 0;
+}
+
 static int load(struct sched *s, struct sched_config *ret, struct err *err)
 {
 	struct sched_config c = { .arena = arena_new() };
 
 	if (schedconf_load(s->o->config_file, s->o->zenv, c.arena, &c.conf,
-			   err) < 0) {
+			   err) < 0 ||
+	    has_no_clause(s, &c.conf, err) ||
+	    routes_load(s->o->routes_file, c.arena, &c.routes, err) < 0) {
 		arena_free(c.arena);
 		return -1;
 	}
+	sched_forms_load(&c, s->o->zenv);
 	c.clauses =
 	    arena_array(c.arena, c.conf.n_clauses + 1, sizeof(*c.clauses));
 	for (size_t i = 0; i < c.conf.n_clauses; i++)
@@ -133,17 +206,36 @@ static void set_own_priority(const struct schedconf *conf)
 			 strerror(errno));
 }
 
+/* They may have been rotated. */
+static void reopen_logs(struct sched *s)
+{
+	if (s->o->reopen_log != NULL)
+		s->o->reopen_log();
+	sched_event_reopen(s);
+	logfile_reopen(s->statistics);
+}
+
+static bool carry_out_all(struct sched *s, int64_t until);
+
 int sched_reload(struct sched *s, struct err *err)
 {
 	struct sched_config c;
 	struct queue_config config;
 
+	reopen_logs(s);
+	sched_service_reload(s);
+	sched_control_listen(s);
 	if (load(s, &c, err) < 0) {
 		log_line(LOG_LEVEL_ERROR,
 			 "%s: the configuration before stays in force",
 			 err->text);
+		sched_event(s, "reload", "file", s->o->config_file, "failed",
+			    err->text, NULL);
 		return -1;
 	}
+	/* What it wants so far is in terms of the old clauses. */
+	while (!carry_out_all(s, INT64_MAX))
+		continue;
 	/* The queue looks at the old clauses until it has the new ones. */
 	s->old_config = s->config;
 	s->config = c;
@@ -193,6 +285,19 @@ static void carry_out(struct sched *s, const struct queue_action *a)
 	}
 }
 
+/* False: it is time that others had their turn, and more is left. */
+static bool carry_out_all(struct sched *s, int64_t until)
+{
+	struct queue_action a;
+
+	for (unsigned n = 1; queue_next(s->queue, &a); n++) {
+		carry_out(s, &a);
+		if (n % SETTLE_STEP == 0 && sched_now(s) >= until)
+			return false;
+	}
+	return true;
+}
+
 static void sleep_until(struct sched *s, int64_t at, int64_t now)
 {
 	int64_t ms = at > now ? at - now : 0;
@@ -207,17 +312,18 @@ static void sleep_until(struct sched *s, int64_t at, int64_t now)
 
 void sched_settle(struct sched *s)
 {
-	struct queue_action a;
-	int64_t now;
+	int64_t begun = sched_now(s), now;
+	bool is_all;
 
 	do {
 		now = sched_now(s);
 		queue_run(s->queue, now);
-		while (queue_next(s->queue, &a))
-			carry_out(s, &a);
-	} while (queue_wake(s->queue) >= 0 && queue_wake(s->queue) <= now);
-	sleep_until(s, queue_wake(s->queue), now);
-	if (s->is_ending && s->workers == NULL)
+		is_all = carry_out_all(s, begun + SETTLE_MS);
+		sched_workers_flush(s);
+	} while (is_all && queue_wake(s->queue) >= 0 &&
+		 queue_wake(s->queue) <= now);
+	sleep_until(s, is_all ? queue_wake(s->queue) : now, now);
+	if (s->is_ending && s->workers == NULL && s->service.pid == 0)
 		event_base_loopbreak(s->base);
 }
 
@@ -241,6 +347,7 @@ static void begin_end(struct sched *s)
 	s->is_ending = true;
 	sched_tell_manager(s, "STOPPING=1");
 	log_line(LOG_LEVEL_INFO, "ending: agents finish what they are at");
+	sched_service_stop(s);
 	queue_shut(s->queue, sched_now(s));
 	event_base_loopexit(s->base, &last);
 }
@@ -257,6 +364,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 		}
 	} else if (number == SIGCHLD) {
 		sched_workers_reap(s);
+		sched_service_reap(s);
 	} else {
 		begin_end(s);
 	}
@@ -268,7 +376,7 @@ static void catch_signals(struct sched *s)
 	static const int numbers[] = { SIGHUP, SIGUSR1, SIGCHLD, SIGTERM,
 				       SIGINT };
 
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log at its limit loses lines, no more */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
 		if (s->signals[i] == NULL)
@@ -329,6 +437,26 @@ static void write_pid(struct sched *s)
 	str_done(&pid);
 }
 
+/* Whose files are to be believed. */
+static int learn_owners(struct sched *s, struct err *err)
+{
+	struct stat office, transport;
+
+	if (fstat(s->postoffice_dir, &office) < 0 ||
+	    fstat(s->transport_dir, &transport) < 0)
+		return FAIL_CODE(err, errno, "%s: %s", s->o->postoffice,
+				 strerror(errno));
+	s->office_uid = office.st_uid;
+	s->transport_uid = transport.st_uid;
+	s->transport_gid = transport.st_gid;
+	if ((transport.st_mode & S_IWOTH) != 0)
+		log_line(LOG_LEVEL_WARNING,
+			 "%s/transport: everybody may write there, and so lose "
+			 "mail",
+			 s->o->postoffice);
+	return 0;
+}
+
 /* Opens the postoffice, of which only one scheduler can be the one. */
 static int take_postoffice(struct sched *s, struct err *err)
 {
@@ -343,6 +471,8 @@ static int take_postoffice(struct sched *s, struct err *err)
 			strerror(errno));
 		return EX_OSFILE;
 	}
+	if (learn_owners(s, err) < 0)
+		return EX_OSFILE;
 	s->lock_fd = openat(s->postoffice_dir, ".pid.scheduler",
 			    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (s->lock_fd < 0) {
@@ -352,15 +482,21 @@ static int take_postoffice(struct sched *s, struct err *err)
 	}
 	if (take_lock(s, err) < 0)
 		return EX_UNAVAILABLE;
+	learn_clock(s);
 	write_pid(s);
+	set_sign(s, sched_now(s));
 	return EX_OK;
 }
 
 static void end(struct sched *s)
 {
+	sched_service_end(s);
 	sched_workers_free(s);
+	sched_control_end(s); /* its cursors are the queue's */
+	sched_expiries_end(s);
+	sched_reports_end(s);
 	queue_free(s->queue);
-	sched_control_end(s);
+	sched_orphans_end(s);
 	sched_scan_end(s);
 	sched_asides_free(s);
 	if (s->wake_event != NULL)
@@ -368,9 +504,13 @@ static void end(struct sched *s)
 	for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++)
 		if (s->signals[i] != NULL)
 			event_free(s->signals[i]);
+	sched_scrape_end(s);
+	sched_tell_end(s);
+	logfile_close(s->statistics);
+	sched_event_end(s);
+	sched_metrics_free(s->metrics);
 	if (s->base != NULL)
 		event_base_free(s->base);
-	sched_event_end(s);
 	arena_free(s->config.arena);
 	fd_close(s->lock_fd);
 	fd_close(s->transport_dir);
@@ -387,7 +527,8 @@ static int begin(struct sched *s, struct err *err)
 	r = take_postoffice(s, err);
 	if (r != EX_OK)
 		return r;
-	if (sched_event_begin(s, err) < 0)
+	s->metrics = sched_metrics_new();
+	if (sched_event_begin(s, err) < 0 || sched_statistics_begin(s, err) < 0)
 		return EX_OSFILE;
 	set_own_priority(&s->config.conf);
 	config = queue_config(s);
@@ -401,9 +542,14 @@ static int begin(struct sched *s, struct err *err)
 	if (s->wake_event == NULL)
 		mem_exhausted();
 	catch_signals(s);
-	if (sched_control_begin(s, err) < 0)
+	if (sched_expiries_begin(s, err) < 0 || sched_reports_begin(s, err) < 0)
+		return EX_OSERR;
+	sched_control_begin(s);
+	if (sched_scrape_begin(s, err) < 0)
 		return EX_OSFILE;
-	return sched_scan_begin(s, err) < 0 ? EX_OSERR : EX_OK;
+	sched_scan_begin(s);
+	sched_orphans_begin(s);
+	return EX_OK;
 }
 
 int sched_run(const struct sched_options *o, struct err *err)
@@ -412,18 +558,19 @@ int sched_run(const struct sched_options *o, struct err *err)
 			   .postoffice_dir = -1,
 			   .transport_dir = -1,
 			   .lock_fd = -1,
-			   .notify_fd = -1,
-			   .events_fd = -1 };
+			   .notify_fd = -1 };
 	int r = begin(&s, err);
 
 	if (r == EX_OK) {
 		log_line(LOG_LEVEL_INFO, "serving %s, %zu clauses",
 			 o->postoffice, s.config.conf.n_clauses);
 		sched_event(&s, "start", "postoffice", o->postoffice, NULL);
+		sched_service_begin(&s);
 		sched_tell_manager(&s, "READY=1");
 		sched_settle(&s);
 		event_base_dispatch(s.base);
 		sched_event(&s, "end", NULL);
+		sched_beat(&s);
 	}
 	end(&s);
 	return r;

@@ -157,7 +157,23 @@ void sched_worker_feed(struct sched *s, const struct queue_action *a)
 		log_line(LOG_LEVEL_ERROR, "%s", err.text);
 		jobline_print_idle(&w->to_write);
 	}
-	flush(w);
+	if (!w->is_fed) {
+		w->is_fed = true;
+		w->next_fed = s->fed;
+		s->fed = w;
+	}
+}
+
+/* Between a feed and this nobody is forgotten: both are of one settling. */
+void sched_workers_flush(struct sched *s)
+{
+	struct sched_worker *w;
+
+	while ((w = s->fed) != NULL) {
+		s->fed = w->next_fed;
+		w->is_fed = false;
+		flush(w);
+	}
 }
 
 void sched_worker_stop(struct sched *s, uint32_t id)
@@ -284,6 +300,8 @@ static void free_worker(struct sched_worker *w)
 	fd_close(w->child.pid_fd);
 	str_done(&w->to_write);
 	str_done(&w->line);
+	str_done(&w->channel);
+	str_done(&w->progress.message);
 	free(w->name);
 	free(w);
 }
@@ -301,6 +319,7 @@ void sched_worker_start(struct sched *s, const struct queue_action *a)
 	if (spawn(s, w, a, arena, &err) < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot start an agent for %.*s: %s",
 			 SLICE_ARG(a->channel), err.text);
+		sched_tell_agent_failed(s, a);
 		free_worker(w);
 		queue_agent_gone(s->queue, a->agent, true, sched_now(s));
 		goto out;
@@ -311,7 +330,7 @@ void sched_worker_start(struct sched *s, const struct queue_action *a)
 	if (w->out_event == NULL || w->in_event == NULL)
 		mem_exhausted();
 	event_add(w->out_event, NULL);
-	s->counts.agents++;
+	sched_tell_agent_start(s, w, a);
 	HASH_ADD(hh, s->workers, id, sizeof(w->id), w);
 out:
 	arena_free(arena);
@@ -352,6 +371,7 @@ static void bury(struct sched *s, struct sched_worker *w)
 	else if (is_bad)
 		log_line(LOG_LEVEL_WARNING, "%s[%ld]: exit status %d", w->name,
 			 (long)w->child.pid, WEXITSTATUS(w->status));
+	sched_tell_agent_end(s, w);
 	HASH_DELETE(hh, s->workers, w);
 	queue_agent_gone(s->queue, w->id, is_bad, sched_now(s));
 	free_worker(w);
