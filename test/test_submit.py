@@ -16,7 +16,7 @@ import time
 import pytest
 
 import zpost
-from submitted import Spool, expected, spool_id
+from submitted import Spool, expected, receiving, spool_id
 
 USAGE, DATAERR, NOINPUT, OSERR, CANTCREAT, IOERR, TEMPFAIL, CONFIG = (
     64, 65, 66, 71, 73, 74, 75, 78)
@@ -336,11 +336,6 @@ def test_closed_pipe_for_the_id_is_no_failure(spool):
     spool.queued()
 
 
-def hidden(spool) -> bool:
-    """Is a message file being written?"""
-    return any(name.startswith("queue/.") for name in spool.files())
-
-
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 @pytest.mark.parametrize("begin", [b"", b"A: b\n", b"A: b\n\nc\n"])
 def test_signal_ends_it_and_nothing_stays(spool, name, begin):
@@ -348,7 +343,7 @@ def test_signal_ends_it_and_nothing_stays(spool, name, begin):
     process.stdin.write(begin)
     process.stdin.flush()
     if b"\n\n" in begin:
-        zpost.wait_for(lambda: hidden(spool), "a temporary file")
+        zpost.wait_for(lambda: receiving(process.pid), "a message file")
     else:
         zpost.wait_for(lambda: waits(process.pid), "submit to wait")
     process.send_signal(getattr(signal, name))
@@ -377,7 +372,7 @@ def test_ignored_signal_stays_ignored(spool):
         env=spool.environment())
     process.stdin.write(HEADER + b"\nx")
     process.stdin.flush()
-    zpost.wait_for(lambda: hidden(spool), "a temporary file")
+    zpost.wait_for(lambda: receiving(process.pid), "a message file")
     process.send_signal(signal.SIGHUP)
     time.sleep(0.05)
     out, err = process.communicate(b"y", timeout=zpost.DEADLINE)

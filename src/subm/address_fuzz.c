@@ -2,7 +2,7 @@
  * address_fuzz.c - an address that passes can harm neither file nor wire, and
  * agents read it back from the control file as it was given.
  */
-#include "subm/address.h"
+#include "smtp/address.h"
 
 #include "base/fuzz.h"
 #include "spool/ctl.h"
@@ -78,10 +78,10 @@ static void check_control(struct slice word, struct slice address)
 FUZZ(data, size)
 {
 	struct slice word = slice_make((const char *)data, size);
-	struct subm_address address;
+	struct address address;
 	struct err err = { 0 };
 
-	if (subm_address_parse(word, "recipient", false, &address, &err) < 0) {
+	if (address_parse(word, "recipient", false, &address, &err) < 0) {
 		FUZZ_CHECK(err.text[0] != '\0');
 		return 0;
 	}

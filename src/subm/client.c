@@ -21,6 +21,8 @@ enum {
 	IN_MAX = 16 * 1024,
 	CONNECT_SECONDS = 30,
 	ANSWER_MS = 10 * 60 * 1000, /* the other side does not even read */
+	START_MS = 5000,	    /* it is being started again */
+	STEP_MS = 100,
 };
 
 struct subm_client {
@@ -179,6 +181,31 @@ static int unreachable(struct err *err)
 	return EX_TEMPFAIL;
 }
 
+/* The caller's business: nothing was sent. */
+static int interrupted(struct err *err)
+{
+	err_set(err, EINTR, "interrupted; nothing was queued");
+	return EX_TEMPFAIL;
+}
+
+/* A service that is being started again is waited for. */
+static int connect_patiently(struct subm_client *c, struct err *err)
+{
+	struct pollfd stop = { .fd = c->stop_fd, .events = POLLIN };
+
+	for (int waited = 0; subm_client_connect(c, err) < 0;
+	     waited += STEP_MS) {
+		bool may_come =
+		    err->code == ENOENT || err->code == ECONNREFUSED;
+
+		if (!may_come || waited >= START_MS)
+			return unreachable(err);
+		if (poll(&stop, 1, STEP_MS) > 0)
+			return interrupted(err);
+	}
+	return EX_OK;
+}
+
 /* Sends until at most `left` bytes are kept. */
 static int drain(struct subm_client *c, size_t left, struct err *err)
 {
@@ -186,8 +213,8 @@ static int drain(struct subm_client *c, size_t left, struct err *err)
 
 	if (c->out.len - c->sent <= left)
 		return EX_OK;
-	if (subm_client_connect(c, err) < 0)
-		return unreachable(err);
+	if (c->fd < 0)
+		code = connect_patiently(c, err);
 	while (code == EX_OK && c->out.len - c->sent > left)
 		code = pump(c, err);
 	return code;

@@ -5,9 +5,10 @@
 
 #include "base/keyword.h"
 #include "base/xtext.h"
+#include "mime/charset.h"
+#include "smtp/address.h"
 #include "smtp/path.h"
 #include "spool/ctl.h"
-#include "subm/address.h"
 #include "subm/head.h"
 #include "subm/where.h"
 
@@ -38,7 +39,7 @@ static int make_sender(const struct subm_request *r, struct arena *a,
 		       struct slice *ret, struct err *err)
 {
 	struct slice given = r->has_sender ? r->sender : r->login;
-	struct subm_address address;
+	struct address address;
 	int code;
 
 	if (!r->has_sender && r->login.len == 0) {
@@ -46,15 +47,13 @@ static int make_sender(const struct subm_request *r, struct arena *a,
 			(uintmax_t)r->uid);
 		return EX_NOUSER;
 	}
-	if (subm_address_parse(given, "sender", r->has_sender, &address, err) <
-	    0)
+	if (address_parse(given, "sender", r->has_sender, &address, err) < 0)
 		return EX_DATAERR;
 	if (address.text.len > 0 && !address.has_domain) {
 		code = qualify(r, address.text, a, &given, err);
 		if (code != EX_OK)
 			return code;
-		if (subm_address_parse(given, "sender", false, &address, err) <
-		    0)
+		if (address_parse(given, "sender", false, &address, err) < 0)
 			return EX_DATAERR;
 	}
 	*ret = address.text;
@@ -127,8 +126,9 @@ static int check_request(const struct subm_request *r, struct err *err)
 		err_set(err, 0, "no recipient is given");
 		return EX_USAGE;
 	}
-	if ((r->channel.p != NULL && subm_channel_check(r->channel, err) < 0) ||
-	    (r->has_host && subm_host_check(r->host, err) < 0))
+	if ((r->channel.p != NULL &&
+	     address_channel_check(r->channel, err) < 0) ||
+	    (r->has_host && address_host_check(r->host, err) < 0))
 		return EX_DATAERR;
 	if (r->envid.len > 0 && !envid_valid(r->envid)) {
 		err_set(err, 0,
@@ -158,6 +158,8 @@ int subm_envelope_make(const struct subm_request *r, struct arena *a,
 	while (code == EX_OK && e.n_rcpts < r->n_rcpts) {
 		code = subm_where(r, r->rcpts[e.n_rcpts], a,
 				  &e.rcpts[e.n_rcpts], err);
+		if (e.n_rcpts < r->n_wishes)
+			e.rcpts[e.n_rcpts].wish = &r->wishes[e.n_rcpts];
 		e.n_rcpts++;
 	}
 	if (code != EX_OK)
@@ -229,15 +231,13 @@ static void add_line(struct str *to, const char *letter, struct slice value)
 	str_addc(to, '\n');
 }
 
-static void add_notify(struct str *to, const struct subm_request *r)
+static void add_notify(struct str *to, unsigned notify)
 {
 	static const struct keyword words[] = {
 		{ "SUCCESS", NOTIFY_SUCCESS },
 		{ "FAILURE", NOTIFY_FAILURE },
 		{ "DELAY", NOTIFY_DELAY },
 	};
-	unsigned notify =
-	    r != NULL && r->has_notify ? r->notify : NOTIFY_FAILURE;
 	const char *comma = "";
 
 	str_adds(to, "NOTIFY=");
@@ -250,26 +250,47 @@ static void add_notify(struct str *to, const struct subm_request *r)
 		}
 }
 
+/* What RFC 3461 5.2.1 makes of a recipient without any is the default. */
+static unsigned notify_of(const struct subm_request *r,
+			  const struct subm_wish *wish)
+{
+	if (wish != NULL && wish->has_notify)
+		return wish->notify;
+	return r != NULL && r->has_notify ? r->notify : NOTIFY_FAILURE;
+}
+
 /*
- * NOTIFY is what RFC 3461 5.2.1 makes of a recipient without any. ORCPT of
- * type rfc822 is ASCII (RFC 6533 section 3 has another type for the rest) and
- * at most 500 bytes; where it cannot be written it is left out.
+ * The recipient as it was given; of type rfc822 if it is ASCII, else utf-8 (RFC
+ * 6533 section 3). At most 500 bytes; where it cannot be written it is left
+ * out.
  */
-static void add_dsn(struct str *to, const struct subm_request *r,
-		    const struct subm_rcpt *rcpt)
+static void add_original(struct str *to, const struct subm_rcpt *rcpt)
 {
 	struct slice original =
 	    rcpt->original.len > 0 ? rcpt->original : rcpt->address;
 	struct str orcpt = STR_INIT;
 
-	str_adds(&orcpt, "rfc822;");
-	xtext_encode(&orcpt, original);
-	str_adds(to, "N ");
-	add_notify(to, r);
-	if (!slice_has_8bit(original) && orcpt_valid(str_slice(&orcpt))) {
-		str_adds(to, " ORCPT=");
-		str_add(to, str_slice(&orcpt));
+	if (!slice_has_8bit(original)) {
+		str_adds(&orcpt, "rfc822;");
+		xtext_encode(&orcpt, original);
+	} else if (utf8_text_is_wide(original)) {
+		str_adds(&orcpt, "utf-8;");
+		xtext_quote_utf8(&orcpt, original, true, '\0');
 	}
+	if (orcpt_valid(str_slice(&orcpt)))
+		str_addf(to, " ORCPT=%s", orcpt.p);
+	str_done(&orcpt);
+}
+
+static void add_dsn(struct str *to, const struct subm_request *r,
+		    const struct subm_rcpt *rcpt)
+{
+	str_adds(to, "N ");
+	add_notify(to, notify_of(r, rcpt->wish));
+	if (rcpt->wish != NULL && rcpt->wish->orcpt.len > 0)
+		str_addf(to, " ORCPT=%.*s", SLICE_ARG(rcpt->wish->orcpt));
+	else
+		add_original(to, rcpt);
 	if (r != NULL && r->by.is_set)
 		str_addf(to, " BY=%jd;%s%s", (intmax_t)(r->now + r->by.seconds),
 			 r->by.do_return ? "R" : "N",
@@ -277,7 +298,6 @@ static void add_dsn(struct str *to, const struct subm_request *r,
 	if (r != NULL && r->requires_tls)
 		str_adds(to, " REQUIRETLS");
 	str_addc(to, '\n');
-	str_done(&orcpt);
 }
 
 static void add_rcpt(struct str *to, const struct subm_envelope *e,

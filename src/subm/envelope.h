@@ -23,6 +23,13 @@ struct subm_by {
 
 enum subm_body { SUBM_BODY_UNKNOWN, SUBM_BODY_7BIT, SUBM_BODY_8BITMIME };
 
+/* What is asked for one recipient. */
+struct subm_wish {
+	bool has_notify; /* else the request's */
+	unsigned notify;
+	struct slice orcpt; /* type ";" xtext; empty: the recipient as given */
+};
+
 /* What was asked for. */
 struct subm_request {
 	bool has_sender; /* -f */
@@ -38,8 +45,11 @@ struct subm_request {
 	struct slice host;
 	const struct slice *rcpts; /* as given, in order */
 	size_t n_rcpts;
-	bool reads_rcpts;	     /* -t: recipients are in the header too */
-	bool is_raw;		     /* the header stays as it is */
+	const struct subm_wish *wishes; /* of the first n_wishes of them */
+	size_t n_wishes;
+	uint64_t size;	  /* bytes that the message will have; 0: not said */
+	bool reads_rcpts; /* -t: recipients are in the header too */
+	bool is_raw;	  /* the header stays as it is */
 	const struct routes *routes; /* not asked with -c or -h; may be NULL */
 	bool has_notify;	     /* -N */
 	unsigned notify;	     /* NOTIFY_... */
@@ -56,6 +66,7 @@ struct subm_rcpt {
 	struct slice host;     /* in lower case; "-": none */
 	struct slice channel;  /* empty: the envelope's */
 	struct slice original; /* what was asked for; empty: the address */
+	const struct subm_wish *wish; /* NULL: none */
 };
 
 struct subm_envelope {

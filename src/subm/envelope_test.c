@@ -280,20 +280,57 @@ static void test_orcpt_that_cannot_be_written_is_left_out(void **state)
 	struct subm_rcpt rcpts[] = {
 		{ .address = SLICE("b\303\266b@x"), .host = SLICE("x") },
 		{ .host = SLICE("x") },
+		{ .address = SLICE("b\366b@x"), .host = SLICE("x") },
 	};
 	struct subm_envelope e = two;
 	struct str text = STR_INIT, many = STR_INIT;
 
 	(void)state;
 	e.rcpts = rcpts;
+	e.n_rcpts = COUNT(rcpts);
 	while (many.len < 170)
 		str_addc(&many, '+'); /* each is three bytes of xtext */
 	rcpts[1].address = str_slice(&many);
 	subm_control_print(&text, &e, &content);
-	assert_non_null(strstr(text.p, "b\303\266b@x 501\nN NOTIFY=FAILURE\n"));
+	assert_non_null(strstr(text.p, "b\303\266b@x 501\nN NOTIFY=FAILURE "
+				       "ORCPT=utf-8;b\\x{F6}b@x\n"));
 	assert_non_null(strstr(text.p, "++ 501\nN NOTIFY=FAILURE\n"));
+	assert_non_null(strstr(text.p, "b\366b@x 501\nN NOTIFY=FAILURE\n"));
 	str_done(&text);
 	str_done(&many);
+}
+
+static void test_wishes_of_a_recipient_are_its_own(void **state)
+{
+	const struct slice words[] = { SLICE("a@x"), SLICE("b@x"),
+				       SLICE("c@x") };
+	const struct subm_wish wishes[] = {
+		{ true, NOTIFY_NEVER, SLICE("") },
+		{ false, 0, SLICE("rfc822;other@y") },
+	};
+	struct subm_request r = plain;
+	struct arena *a = arena_new();
+	struct str text = STR_INIT;
+	struct subm_envelope e;
+	struct err err;
+
+	(void)state;
+	r.rcpts = words;
+	r.n_rcpts = COUNT(words);
+	r.wishes = wishes;
+	r.n_wishes = COUNT(wishes);
+	r.has_notify = true;
+	r.notify = NOTIFY_DELAY;
+	assert_int_equal(subm_envelope_make(&r, a, &e, &err), EX_OK);
+	subm_control_print(&text, &e, &content);
+	assert_non_null(strstr(text.p, "a@x 501\nN NOTIFY=NEVER "
+				       "ORCPT=rfc822;a@x\n"));
+	assert_non_null(strstr(text.p, "b@x 501\nN NOTIFY=DELAY "
+				       "ORCPT=rfc822;other@y\n"));
+	assert_non_null(strstr(text.p, "c@x 501\nN NOTIFY=DELAY "
+				       "ORCPT=rfc822;c@x\n"));
+	str_done(&text);
+	arena_free(a);
 }
 
 static void test_identity_is_one_clean_line(void **state)
@@ -339,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_control_file_is_exact),
 		cmocka_unit_test(test_agents_read_what_was_written),
 		cmocka_unit_test(test_orcpt_that_cannot_be_written_is_left_out),
+		cmocka_unit_test(test_wishes_of_a_recipient_are_its_own),
 		cmocka_unit_test(test_identity_is_one_clean_line),
 	};
 

@@ -37,7 +37,8 @@ struct subm_intake {
 	struct subm_crlf crlf;
 	struct create file;
 	uint64_t body_offset, size;
-	struct str out; /* what is to be written next */
+	struct str out;		/* what is to be written next */
+	struct spool_room room; /* of a message without a group */
 	struct str spool_id;
 	bool has_envelope, has_head;
 };
@@ -61,17 +62,25 @@ struct subm_intake *subm_intake_new(const struct subm_site *site,
 	return i;
 }
 
+/* Many may wait for the disk: they keep just what is told then. */
+static void forget_text(struct subm_intake *i)
+{
+	subm_head_done(&i->head);
+	subm_list_done(&i->rcpts);
+	str_done(&i->fields);
+	str_done(&i->out);
+	arena_free(i->a);
+	i->a = NULL;
+	i->request = NULL;
+}
+
 void subm_intake_free(struct subm_intake *i)
 {
 	if (i == NULL)
 		return;
 	create_end(&i->file);
-	subm_head_done(&i->head);
-	subm_list_done(&i->rcpts);
-	str_done(&i->fields);
-	str_done(&i->out);
+	forget_text(i);
 	str_done(&i->spool_id);
-	arena_free(i->a);
 	free(i);
 }
 
@@ -100,6 +109,13 @@ int subm_spool_trouble(const struct err *err)
 	return EX_CANTCREAT;
 }
 
+static int too_large(const struct subm_intake *i, struct err *err)
+{
+	err_set(err, 0, "5.3.4 the message is larger than %ju bytes",
+		(uintmax_t)i->site->size_max);
+	return EX_DATAERR;
+}
+
 /* ---- the envelope ------------------------------------------------------- */
 
 static int make_envelope(struct subm_intake *i, struct err *err)
@@ -119,6 +135,8 @@ static int make_envelope(struct subm_intake *i, struct err *err)
 
 int subm_intake_begin(struct subm_intake *i, struct err *err)
 {
+	if (i->site->size_max > 0 && i->request->size > i->site->size_max)
+		return too_large(i, err);
 	return i->request->reads_rcpts ? EX_OK : make_envelope(i, err);
 }
 
@@ -141,6 +159,18 @@ static int read_rcpts(struct subm_intake *i, struct err *err)
 }
 
 /* ---- the message -------------------------------------------------------- */
+
+/* Is there room for more? */
+static int check_room(struct subm_intake *i, struct err *err)
+{
+	struct spool_room *room = i->group != NULL ? &i->group->room : &i->room;
+	const int dirs[] = { i->file.queue_dir, i->file.transport_dir };
+
+	return spool_room_check(room, &i->site->reserve, dirs,
+				(int64_t)time(NULL), err) < 0
+		   ? subm_spool_trouble(err)
+		   : EX_OK;
+}
 
 static int flush(struct subm_intake *i, struct err *err)
 {
@@ -170,11 +200,22 @@ static int begin_file(struct subm_intake *i, struct err *err)
 		 : create_begin(site->postoffice, site->hash_levels, &i->file,
 				err)) < 0)
 		return subm_spool_trouble(err);
+	code = check_room(i, err);
+	if (code != EX_OK)
+		return code;
 	subm_envelope_print(&i->out, &i->envelope);
 	str_add(&i->out, str_slice(&i->fields));
 	str_addc(&i->out, '\n');
 	i->body_offset = i->out.len;
 	return EX_OK;
+}
+
+/* A large message may be what takes the last room. */
+static int write_chunk(struct subm_intake *i, struct err *err)
+{
+	int code = check_room(i, err);
+
+	return code == EX_OK ? flush(i, err) : code;
 }
 
 static int add_body(struct subm_intake *i, struct slice bytes, struct err *err)
@@ -183,7 +224,9 @@ static int add_body(struct subm_intake *i, struct slice bytes, struct err *err)
 		subm_crlf_push(&i->crlf, bytes, &i->out);
 	else
 		str_add(&i->out, bytes);
-	return i->out.len >= CHUNK ? flush(i, err) : EX_OK;
+	if (i->out.len < CHUNK)
+		return EX_OK;
+	return write_chunk(i, err);
 }
 
 /* Behind the header, which ended in the bytes that were fed. */
@@ -203,11 +246,8 @@ int subm_intake_feed(struct subm_intake *i, struct slice bytes, struct err *err)
 	int code;
 
 	i->size += bytes.len;
-	if (i->site->size_max > 0 && i->size > i->site->size_max) {
-		err_set(err, 0, "5.3.4 the message is larger than %ju bytes",
-			(uintmax_t)i->site->size_max);
-		return EX_DATAERR;
-	}
+	if (i->site->size_max > 0 && i->size > i->site->size_max)
+		return too_large(i, err);
 	if (!i->has_head) {
 		verdict = subm_head_feed(&i->head, &bytes, err);
 		if (verdict == PARSE_BAD)
@@ -316,5 +356,7 @@ int subm_intake_end(struct subm_intake *i, struct err *err)
 	code = flush(i, err);
 	if (code == EX_OK)
 		code = commit(i, err);
+	if (code == EX_OK)
+		forget_text(i);
 	return code;
 }

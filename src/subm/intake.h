@@ -11,6 +11,7 @@
 #define SUBM_INTAKE_H
 
 #include "spool/create.h"
+#include "spool/room.h"
 #include "subm/envelope.h"
 
 /* What holds for all messages; borrowed. */
@@ -23,6 +24,7 @@ struct subm_site {
 	const struct routes *routes; /* may be NULL */
 	uint64_t size_max;	     /* bytes of a message; 0: no limit */
 	size_t rcpts_max;	     /* 0: no limit */
+	struct spool_reserve reserve;
 };
 
 struct subm_intake; /* opaque */
@@ -51,7 +53,8 @@ MUST_USE int subm_intake_feed(struct subm_intake *i, struct slice bytes,
 			      struct err *err);
 
 /*
- * The message is whole. After EX_OK it is accepted or, in a group, staged.
+ * The message is whole. After EX_OK it is accepted or, in a group, staged, and
+ * the request is not looked at any more.
  */
 MUST_USE int subm_intake_end(struct subm_intake *i, struct err *err);
 

@@ -5,21 +5,21 @@
 #include "subm/names.h"
 
 #include "base/fuzz.h"
-#include "subm/address.h"
+#include "smtp/address.h"
 
 FUZZ(data, size)
 {
 	struct slice body = slice_make((const char *)data, size);
 	struct subm_list list = { 0 }, again = { 0 };
 	struct arena *a = arena_new();
-	struct subm_address address;
+	struct address address;
 
 	subm_names_add(&list, body, a);
 	for (size_t i = 0; i < list.n; i++) {
 		FUZZ_CHECK(list.items[i].len <= size);
 		FUZZ_CHECK(!slice_has(list.items[i], '\n'));
-		if (subm_address_parse(list.items[i], "it", false, &address,
-				       NULL) < 0 ||
+		if (address_parse(list.items[i], "it", false, &address, NULL) <
+			0 ||
 		    slice_has(address.text, ':'))
 			continue; /* a source route is one in brackets only */
 		again.n = 0;

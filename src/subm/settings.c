@@ -4,8 +4,6 @@
 #include "subm/settings.h"
 
 #include "base/interval.h"
-#include "conf/textfile.h"
-#include "smtp/path.h"
 
 enum { HASH_LEVELS_MAX = 2 };
 
@@ -17,24 +15,6 @@ enum {
 	SILENCE = 300,
 	TOTAL = 3600,
 };
-
-enum { MAILNAME_FILE_MAX = 4096 };
-
-struct slice subm_mailname_read(const char *file, struct arena *a)
-{
-	static const struct slice none = { 0 };
-	struct textfile text;
-	struct slice line, name;
-
-	if (textfile_read(file, MAILNAME_FILE_MAX, a, &text, NULL) < 0 ||
-	    !slice_cut(&text.text, '\n', &line))
-		return none;
-	if (line.len > 0 && line.p[line.len - 1] == '\r')
-		line.len--;
-	if (!slice_word(&line, &name) || !helo_name_valid(name))
-		return none;
-	return name;
-}
 
 /* A number, if the variable is set; a limit holds for all users then. */
 static int read_limit(const struct zenv *z, const char *name, uint64_t *all,
@@ -74,6 +54,12 @@ static int read_limits(const struct zenv *z, struct subm_settings *s,
 	    read_limit(z, "SUBMITMAXCONN", NULL, &s->ordinary.connections,
 		       err) < 0)
 		return -1;
+	s->reserve = (struct spool_reserve){ SPOOL_RESERVE_DEFAULT,
+					     SPOOL_RESERVE_DEFAULT };
+	if (read_limit(z, "SUBMITMINFREE", NULL, &s->reserve.bytes, err) < 0 ||
+	    read_limit(z, "SUBMITMINFREEINODES", NULL, &s->reserve.inodes,
+		       err) < 0)
+		return -1;
 	if (zenv_get(z, "SUBMITTIMEOUT", &silence) && silence.len > 0 &&
 	    !interval_parse(silence, &s->ordinary.silence))
 		return FAIL(err, "%s: SUBMITTIMEOUT is '%.*s', not an interval",
@@ -81,25 +67,8 @@ static int read_limits(const struct zenv *z, struct subm_settings *s,
 	return 0;
 }
 
-static int read_names(const struct zenv *z, struct arena *a,
-		      struct subm_settings *s, struct err *err)
-{
-	const char *share = zenv_cstr(z, "MAILSHARE");
-
-	if (zenv_get(z, "MAILNAME", &s->mail_name) && s->mail_name.len > 0 &&
-	    !helo_name_valid(s->mail_name))
-		return FAIL(err, "%s: MAILNAME is '%.*s', not a domain",
-			    zenv_file(z), SLICE_ARG(s->mail_name));
-	s->routes = zenv_cstr(z, "ROUTES");
-	if (s->routes == NULL || s->routes[0] == '\0')
-		s->routes = arena_printf(a, "%s/routes.conf",
-					 share != NULL ? share : "")
-				.p;
-	return 0;
-}
-
-int subm_settings_read(const struct zenv *z, struct arena *a,
-		       struct subm_settings *ret, struct err *err)
+int subm_settings_read(const struct zenv *z, struct subm_settings *ret,
+		       struct err *err)
 {
 	struct subm_settings s = { .postoffice = zenv_cstr(z, "POSTOFFICE") };
 	struct slice hash = { 0 };
@@ -117,7 +86,7 @@ int subm_settings_read(const struct zenv *z, struct arena *a,
 	if (!zenv_get(z, "TRUSTEDUSER", &s.trusted))
 		s.trusted = SLICE("");
 	s.hash_levels = (unsigned)levels;
-	if (read_limits(z, &s, err) < 0 || read_names(z, a, &s, err) < 0)
+	if (read_limits(z, &s, err) < 0)
 		return -1;
 	*ret = s;
 	return 0;

@@ -5,17 +5,20 @@
  *	SCHEDULERDIRHASH  0, 1 or 2 levels of hash directories; unset: 0
  *	TRUSTEDUSER       names or uids, separated by commas or blanks, of users
  *	                  that may do what root may
- *	MAILNAME          the name behind '@' where there is none; else the
- *first line of /etc/mailname, else the name of the host ROUTES            the
- *file routes.conf(5); unset: in MAILSHARE SUBMITMAXSIZE     bytes of a message;
- *for all, 0 being no limit SUBMITMAXRCPTS    recipients of a message; the same
+ *	SUBMITMAXSIZE     bytes of a message; for all, 0 being no limit
+ *	SUBMITMAXRCPTS    recipients of a message; the same
  *	SUBMITMAXCONN     connections of one ordinary user at a time
  *	SUBMITTIMEOUT     how long one may keep silent, an interval
+ *	SUBMITMINFREE     bytes of the spool that have to stay free
+ *	SUBMITMINFREEINODES  and inodes
+ *
+ * MAILNAME and ROUTES are read by conf/way.h.
  */
 #ifndef SUBM_SETTINGS_H
 #define SUBM_SETTINGS_H
 
 #include "conf/zenv.h"
+#include "spool/room.h"
 
 #include <sys/types.h>
 
@@ -31,24 +34,17 @@ struct subm_limits {
 struct subm_settings {
 	const char *postoffice; /* an absolute path */
 	unsigned hash_levels;
-	struct slice trusted;	/* TRUSTEDUSER as it stands */
-	struct slice mail_name; /* MAILNAME; empty: not set */
-	const char *routes;	/* the path of routes.conf */
+	struct slice trusted; /* TRUSTEDUSER as it stands */
 	struct subm_limits privileged, ordinary;
+	struct spool_reserve reserve;
 };
 
 /*
- * Reads the settings; all is borrowed from z or lives in a. Returns -1, err
- * naming the variable, if one cannot be used.
+ * Reads the settings; all is borrowed from z. Returns -1, err naming the
+ * variable, if one cannot be used.
  */
-MUST_USE int subm_settings_read(const struct zenv *z, struct arena *a,
-				struct subm_settings *ret, struct err *err);
-
-/*
- * The first word of a file like /etc/mailname, in a; empty if it is not there
- * or holds no domain.
- */
-struct slice subm_mailname_read(const char *file, struct arena *a);
+MUST_USE int subm_settings_read(const struct zenv *z, struct subm_settings *ret,
+				struct err *err);
 
 /* Finds the uid of a user name; false if there is no such user. */
 typedef bool subm_find_uid(void *context, const char *name, uid_t *ret);

@@ -33,7 +33,7 @@ static void test_settings_come_from_the_file(void **state)
 		struct subm_settings s;
 		struct err err;
 
-		assert_int_equal(subm_settings_read(z, a, &s, &err), 0);
+		assert_int_equal(subm_settings_read(z, &s, &err), 0);
 		assert_string_equal(s.postoffice, cases[i].postoffice);
 		assert_slice_is(s.trusted, cases[i].trusted);
 		assert_int_equal(s.hash_levels, cases[i].levels);
@@ -49,57 +49,26 @@ static void test_limits_are_those_of_ordinary_users_unless_set(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(subm_settings_read(z, a, &s, &err), 0);
+	assert_int_equal(subm_settings_read(z, &s, &err), 0);
 	assert_int_equal(s.privileged.size + s.privileged.rcpts, 0);
 	assert_int_equal(s.ordinary.size, 64 * 1024 * 1024);
 	assert_int_equal(s.ordinary.rcpts, 1000);
 	assert_int_equal(s.ordinary.connections, 20);
 	assert_int_equal(s.ordinary.silence, 300);
-	assert_int_equal(s.mail_name.len, 0);
-	assert_string_equal(s.routes, "/s/routes.conf");
+	assert_true(s.reserve.bytes == SPOOL_RESERVE_DEFAULT &&
+		    s.reserve.inodes == SPOOL_RESERVE_DEFAULT);
 	z = zenv_parse(SLICE("SUBMITMAXSIZE=7\nSUBMITMAXRCPTS=8\n"
 			     "SUBMITMAXCONN=0\nSUBMITTIMEOUT=1m\n"
-			     "MAILNAME=mail.example\nROUTES=/r\n"),
+			     "SUBMITMINFREE=9\nSUBMITMINFREEINODES=0\n"),
 		       "f", a);
-	assert_int_equal(subm_settings_read(z, a, &s, &err), 0);
+	assert_int_equal(subm_settings_read(z, &s, &err), 0);
 	assert_int_equal(s.privileged.size, 7);
 	assert_int_equal(s.ordinary.size, 7);
 	assert_int_equal(s.privileged.rcpts, 8);
 	assert_int_equal(s.ordinary.connections, 0);
 	assert_int_equal(s.ordinary.silence, 60);
-	assert_slice_is(s.mail_name, "mail.example");
-	assert_string_equal(s.routes, "/r");
-	arena_free(a);
-}
-
-static void test_mail_name_is_the_first_word_of_its_file(void **state)
-{
-	static const struct {
-		const char *text, *want;
-	} cases[] = {
-		{ "mail.example\n", "mail.example" },
-		{ " mail.example # it\r\nother\n", "mail.example" },
-		{ "mail.example", "mail.example" },
-		{ "", "" },
-		{ "\n", "" },
-		{ "a@b\n", "" },
-		{ "a\001b\n", "" },
-	};
-	char name[] = "/tmp/zpost-settings_test-XXXXXX";
-	struct arena *a = arena_new();
-	int fd = mkstemp(name);
-
-	(void)state;
-	assert_true(fd >= 0);
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(ftruncate(fd, 0), 0);
-		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-		assert_int_equal(fd_write_all(fd, slice_of(cases[i].text)), 0);
-		assert_slice_is(subm_mailname_read(name, a), cases[i].want);
-	}
-	fd_close(fd);
-	assert_int_equal(unlink(name), 0);
-	assert_slice_is(subm_mailname_read(name, a), "");
+	assert_int_equal(s.reserve.bytes, 9);
+	assert_int_equal(s.reserve.inodes, 0);
 	arena_free(a);
 }
 
@@ -117,7 +86,8 @@ static void test_setting_that_makes_no_sense_is_named(void **state)
 		{ "SUBMITMAXRCPTS=-1\n", "SUBMITMAXRCPTS is '-1'" },
 		{ "SUBMITMAXCONN=x\n", "SUBMITMAXCONN is 'x'" },
 		{ "SUBMITTIMEOUT=1y\n", "SUBMITTIMEOUT is '1y'" },
-		{ "MAILNAME=a b\n", "MAILNAME is 'a b'" },
+		{ "SUBMITMINFREE=1G\n", "SUBMITMINFREE is '1G'" },
+		{ "SUBMITMINFREEINODES=-\n", "SUBMITMINFREEINODES is '-'" },
 	};
 	struct arena *a = arena_new();
 
@@ -127,7 +97,7 @@ static void test_setting_that_makes_no_sense_is_named(void **state)
 		struct subm_settings s;
 		struct err err;
 
-		assert_int_equal(subm_settings_read(z, a, &s, &err), -1);
+		assert_int_equal(subm_settings_read(z, &s, &err), -1);
 		assert_non_null(strstr(err.text, cases[i].says));
 	}
 	arena_free(a);
@@ -187,7 +157,6 @@ int main(void)
 		cmocka_unit_test(test_settings_come_from_the_file),
 		cmocka_unit_test(
 		    test_limits_are_those_of_ordinary_users_unless_set),
-		cmocka_unit_test(test_mail_name_is_the_first_word_of_its_file),
 		cmocka_unit_test(test_setting_that_makes_no_sense_is_named),
 		cmocka_unit_test(test_root_and_named_users_are_trusted),
 	};

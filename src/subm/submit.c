@@ -4,13 +4,15 @@
 #include "subm/submit.h"
 
 #include "base/keyword.h"
+#include "base/mem.h"
 #include "subm/bsmtp.h"
 #include "subm/lonedot.h"
 #include "subm/names.h"
-#include "subm/wishes.h"
+#include "subm/params.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -116,6 +118,8 @@ struct batch {
 	struct arena *a; /* of the message under way */
 	struct subm_request request;
 	struct subm_list rcpts;
+	struct subm_wish *wishes; /* as many as recipients */
+	size_t cap_wishes;
 	bool has_mail, is_open, is_spoilt, is_quit;
 	int worst; /* the first exit code that is not EX_OK */
 	struct err why;
@@ -153,92 +157,33 @@ static void spoil(struct batch *b, int code, const struct err *err)
 	b->is_spoilt = true;
 }
 
-enum param { BODY, RET, ENVID, BY, NOTIFY, REQUIRETLS, IGNORED };
-
-static const struct keyword params[] = {
-	{ "BODY", BODY },     { "RET", RET },
-	{ "ENVID", ENVID },   { "BY", BY },
-	{ "NOTIFY", NOTIFY }, { "REQUIRETLS", REQUIRETLS },
-	{ "SIZE", IGNORED },  { "SMTPUTF8", IGNORED },
-	{ "AUTH", IGNORED },  { "ORCPT", IGNORED },
-};
-
-/* Notifications hold for all recipients of a message. */
-static bool take_notify(struct subm_request *r, struct slice value,
-			bool is_first)
-{
-	unsigned notify;
-
-	if (!subm_wish_notify(value, &notify) ||
-	    (!is_first && (!r->has_notify || notify != r->notify)))
-		return false;
-	r->has_notify = true;
-	r->notify = notify;
-	return true;
-}
-
-static bool take_param(struct batch *b, struct slice word)
-{
-	size_t equals = slice_find(word, '=');
-	struct slice value = slice_from(word, equals + 1);
-	const struct keyword *row =
-	    keyword_find(params, COUNT(params), slice_head(word, equals));
-
-	if (row == NULL)
-		return false;
-	switch ((enum param)row->value) {
-	case BODY:
-		return subm_wish_body(value, &b->request.body);
-	case RET:
-		return subm_wish_ret(value, &b->request.ret);
-	case ENVID:
-		b->request.envid = arena_dup(b->a, value);
-		return true;
-	case BY:
-		return subm_wish_by(value, &b->request.by);
-	case NOTIFY:
-		return take_notify(&b->request, value, b->rcpts.n == 0);
-	case REQUIRETLS:
-		b->request.requires_tls = true;
-		return true;
-	case IGNORED:
-		break;
-	}
-	return true;
-}
-
-static void take_params(struct batch *b, struct slice text)
-{
-	struct slice word;
-	struct err err;
-
-	while (!b->is_spoilt && slice_word(&text, &word))
-		if (!take_param(b, word)) {
-			err_set(&err, 0, "parameter '%.*s' is not understood",
-				SLICE_ARG(word));
-			spoil(b, EX_DATAERR, &err);
-		}
-}
-
 static void on_mail(struct batch *b, const struct subm_bsmtp_event *e)
 {
+	struct err err;
+
 	reset(b);
 	b->has_mail = true;
 	b->request = *b->base;
 	b->request.has_sender = true;
 	b->request.sender = arena_dup(b->a, e->path);
-	take_params(b, e->params);
+	if (subm_params_mail(e->params, b->a, &b->request, &err) < 0)
+		spoil(b, EX_DATAERR, &err);
 }
 
 static void on_rcpt(struct batch *b, const struct subm_bsmtp_event *e)
 {
+	struct subm_wish wish = { 0 };
 	struct err err;
 
 	if (!b->has_mail) {
 		err_set(&err, 0, "RCPT without MAIL");
 		spoil(b, EX_DATAERR, &err);
 	}
-	take_params(b, e->params);
+	if (subm_params_rcpt(e->params, b->a, &wish, &err) < 0)
+		spoil(b, EX_DATAERR, &err);
+	b->wishes = mem_grow(b->wishes, &b->cap_wishes, b->rcpts.n + 1,
+			     sizeof(*b->wishes));
+	b->wishes[b->rcpts.n] = wish;
 	subm_list_add(&b->rcpts, arena_dup(b->a, e->path));
 }
 
@@ -255,7 +200,8 @@ static void on_data(struct batch *b)
 		return;
 	}
 	b->request.rcpts = b->rcpts.items;
-	b->request.n_rcpts = b->rcpts.n;
+	b->request.n_rcpts = b->request.n_wishes = b->rcpts.n;
+	b->request.wishes = b->wishes;
 	b->is_open = true;
 	code = b->target->begin(b->target->context, &b->request, &err);
 	if (code != EX_OK)
@@ -378,6 +324,7 @@ int subm_submit_batch(const struct subm_input *input,
 		*err = b.why;
 	}
 	subm_list_done(&b.rcpts);
+	free(b.wishes);
 	arena_free(b.a);
 	return code;
 }

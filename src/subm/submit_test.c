@@ -323,7 +323,7 @@ static void test_batch_queues_what_is_good(void **state)
 	assert_int_equal(n_lines, 6);
 	assert_int_equal(n_ids, 2);
 	assert_non_null(strstr(t.heard.p, "65 recipient '<bad bad@x>': "));
-	assert_non_null(strstr(t.heard.p, "parameter 'X=y' is not understood"));
+	assert_non_null(strstr(t.heard.p, "parameter 'X=y' is not known here"));
 	assert_non_null(strstr(t.heard.p, "64 no recipient is given"));
 	assert_non_null(strstr(t.heard.p, "not a command of batched SMTP"));
 	assert_int_equal(count_files(), 4);

@@ -1,17 +1,13 @@
 /*
  * where.h - which channel, host and user a recipient means.
  *
- * An address without a domain gets the mail name; then routes.conf(5) is
- * asked, again and again while it gives another address; an address that it
- * does not know, or maps to itself, goes by channel smtp to its domain. Pure.
+ * The way that conf/way.h finds, unless the request names channel or host.
+ * Pure.
  */
 #ifndef SUBM_WHERE_H
 #define SUBM_WHERE_H
 
 #include "subm/envelope.h"
-
-/* So often an address becomes another one; more is a loop. */
-enum { SUBM_WHERE_STEPS_MAX = 16 };
 
 /*
  * Fills *ret, whose texts are borrowed from word or live in a. Returns EX_OK;

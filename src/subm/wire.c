@@ -4,11 +4,16 @@
 #include "subm/wire.h"
 
 #include "base/keyword.h"
+#include "base/mem.h"
 #include "smtp/path.h"
 #include "subm/wishes.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+/* The longest options of one recipient: 500 bytes of ORCPT, and names. */
+enum { WISH_MAX = 600 };
 
 void wire_done(struct wire *w)
 {
@@ -151,6 +156,11 @@ static bool take_requiretls(struct subm_request *r, struct slice value)
 	return value.len == 0;
 }
 
+static bool take_size(struct subm_request *r, struct slice value)
+{
+	return slice_uint(value, UINT64_MAX, &r->size);
+}
+
 static const struct wire_option {
 	const char *name;
 	bool (*take)(struct subm_request *r, struct slice value);
@@ -161,32 +171,93 @@ static const struct wire_option {
 	{ "envid", take_envid },     { "by", take_by },
 	{ "body", take_body },	     { "headers", take_header_rcpts },
 	{ "raw", take_raw },	     { "requiretls", take_requiretls },
+	{ "size", take_size },
 };
 
-static int take_option(struct subm_request *r, struct slice text,
-		       struct err *err)
+/* Options of the next recipient. */
+static bool take_rcpt_notify(struct subm_wish *wish, struct slice value,
+			     struct arena *a)
 {
-	size_t equals = slice_find(text, '=');
-	struct slice name = slice_head(text, equals);
+	(void)a;
+	wish->has_notify = true;
+	return subm_wish_notify(value, &wish->notify);
+}
 
-	for (size_t i = 0; equals < text.len && i < COUNT(wire_options); i++) {
-		if (!slice_eq(name, slice_of(wire_options[i].name)))
-			continue;
-		if (wire_options[i].take(r, slice_from(text, equals + 1)))
-			return 0;
-		return FAIL(err, "option '%.*s': bad value", SLICE_ARG(name));
-	}
-	return FAIL(err, "option '%.*s' is not known",
+static bool take_rcpt_orcpt(struct subm_wish *wish, struct slice value,
+			    struct arena *a)
+{
+	return subm_wish_orcpt(value, a, &wish->orcpt);
+}
+
+static const struct wire_wish {
+	const char *name;
+	bool (*take)(struct subm_wish *wish, struct slice value,
+		     struct arena *a);
+} wire_wishes[] = {
+	{ "rcpt-notify", take_rcpt_notify },
+	{ "rcpt-orcpt", take_rcpt_orcpt },
+};
+
+static int take_option(struct wire_request *r, struct slice text,
+		       struct arena *a, struct err *err)
+{
+	size_t equals = slice_find(text, '='), i;
+	struct slice name = slice_head(text, equals);
+	struct slice value = slice_from(text, equals + 1);
+	bool is_known = false, is_good = false;
+
+	for (i = 0; equals < text.len && i < COUNT(wire_options); i++)
+		if (slice_eq(name, slice_of(wire_options[i].name))) {
+			is_known = true;
+			is_good = wire_options[i].take(&r->request, value);
+		}
+	for (i = 0; equals < text.len && i < COUNT(wire_wishes); i++)
+		if (slice_eq(name, slice_of(wire_wishes[i].name))) {
+			is_known = true;
+			is_good = wire_wishes[i].take(&r->next, value, a);
+		}
+	if (is_good)
+		return 0;
+	return FAIL(err,
+		    is_known ? "option '%.*s': bad value"
+			     : "option '%.*s' is not known",
 		    SLICE_ARG(slice_head(name, 100)));
 }
 
 size_t wire_request_max(uint64_t n_rcpts)
 {
-	const uint64_t each = PATH_MAX_BYTES + 2 + sizeof(struct slice);
+	const uint64_t each = PATH_MAX_BYTES + 2 + sizeof(struct slice) +
+			      WISH_MAX + 2 * sizeof(struct slice);
 
 	if (n_rcpts == 0 || n_rcpts > WIRE_REQUEST_MAX / each)
 		return WIRE_REQUEST_MAX;
 	return (size_t)(n_rcpts * each) + WIRE_PAYLOAD_MAX;
+}
+
+void wire_request_done(struct wire_request *r)
+{
+	subm_list_done(&r->rcpts);
+	free(r->wishes);
+	*r = (struct wire_request){ 0 };
+}
+
+static bool has_wish(const struct subm_wish *wish)
+{
+	return wish->has_notify || wish->orcpt.len > 0;
+}
+
+/* Of the recipient that comes, and of those before if this is the first. */
+static void add_wish(struct wire_request *r)
+{
+	r->wishes = mem_grow(r->wishes, &r->cap_wishes, r->rcpts.n + 1,
+			     sizeof(*r->wishes));
+	for (size_t i = r->request.n_wishes; i < r->rcpts.n; i++)
+		r->wishes[i] = (struct subm_wish){ 0 };
+	r->wishes[r->rcpts.n] = r->next;
+	r->size += sizeof(*r->wishes);
+	r->next = (struct subm_wish){ 0 };
+	r->request.wishes = r->wishes;
+	r->request.n_wishes = r->rcpts.n + 1;
 }
 
 int wire_take(struct wire_request *r, const struct wire_frame *frame,
@@ -200,8 +271,9 @@ int wire_take(struct wire_request *r, const struct wire_frame *frame,
 		return FAIL(
 		    err, "options and recipients of more than %zu bytes", max);
 	if (frame->type == WIRE_OPTION)
-		return take_option(&r->request, arena_dup(a, frame->payload),
-				   err);
+		return take_option(r, arena_dup(a, frame->payload), a, err);
+	if (has_wish(&r->next) || r->request.n_wishes > 0)
+		add_wish(r);
 	subm_list_add(&r->rcpts, arena_dup(a, frame->payload));
 	r->request.rcpts = r->rcpts.items;
 	r->request.n_rcpts = r->rcpts.n;
@@ -219,7 +291,7 @@ static void add_option(struct str *to, const char *name, struct slice value)
 	str_done(&text);
 }
 
-static void add_notify(struct str *to, unsigned notify)
+static void add_notify(struct str *to, const char *name, unsigned notify)
 {
 	static const struct keyword words[] = {
 		{ "success,", NOTIFY_SUCCESS },
@@ -233,7 +305,7 @@ static void add_notify(struct str *to, unsigned notify)
 		if ((notify & (unsigned)words[i].value) != 0)
 			str_adds(&text, words[i].word);
 	add_option(
-	    to, "notify",
+	    to, name,
 	    slice_head(str_slice(&text), text.len > 0 ? text.len - 1 : 0));
 	str_done(&text);
 }
@@ -245,6 +317,27 @@ static void add_by(struct str *to, const struct subm_by *by)
 	str_addf(&text, "%ju;%s%s", (uintmax_t)by->seconds,
 		 by->do_return ? "R" : "N", by->do_trace ? "T" : "");
 	add_option(to, "by", str_slice(&text));
+	str_done(&text);
+}
+
+static void add_rcpt(struct str *to, const struct subm_request *r, size_t i)
+{
+	const struct subm_wish *wish =
+	    i < r->n_wishes ? &r->wishes[i] : &(struct subm_wish){ 0 };
+
+	if (wish->has_notify)
+		add_notify(to, "rcpt-notify", wish->notify);
+	if (wish->orcpt.len > 0)
+		add_option(to, "rcpt-orcpt", wish->orcpt);
+	wire_add(to, WIRE_RCPT, r->rcpts[i]);
+}
+
+static void add_size(struct str *to, uint64_t size)
+{
+	struct str text = STR_INIT;
+
+	str_addu(&text, size);
+	add_option(to, "size", str_slice(&text));
 	str_done(&text);
 }
 
@@ -261,7 +354,7 @@ void wire_add_request(struct str *to, const struct subm_request *r)
 	if (r->has_host)
 		add_option(to, "host", r->host);
 	if (r->has_notify)
-		add_notify(to, r->notify);
+		add_notify(to, "notify", r->notify);
 	if (r->ret != CTL_RET_NONE)
 		add_option(to, "ret",
 			   r->ret == CTL_RET_FULL ? SLICE("full")
@@ -280,8 +373,10 @@ void wire_add_request(struct str *to, const struct subm_request *r)
 		add_option(to, "raw", none);
 	if (r->requires_tls)
 		add_option(to, "requiretls", none);
+	if (r->size > 0)
+		add_size(to, r->size);
 	for (size_t i = 0; i < r->n_rcpts; i++)
-		wire_add(to, WIRE_RCPT, r->rcpts[i]);
+		add_rcpt(to, r, i);
 	wire_add(to, WIRE_BEGIN, none);
 }
 

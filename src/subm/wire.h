@@ -10,8 +10,9 @@
  * dropped is not answered. A refusal that no end asked for concerns the whole
  * connection, which is then closed. Options
  * are NAME "=" VALUE; an unknown one is an error, since what it asked for would
- * be lost. Pure; whatever comes, memory is bounded by WIRE_PAYLOAD_MAX and the
- * limits handed to wire_take_option().
+ * be lost. Those whose name begins with "rcpt-" concern the next recipient.
+ *Pure; whatever comes, memory is bounded by WIRE_PAYLOAD_MAX and the limits
+ *handed to wire_take_option().
  */
 #ifndef SUBM_WIRE_H
 #define SUBM_WIRE_H
@@ -68,9 +69,15 @@ void wire_add_request(struct str *to, const struct subm_request *r);
 struct wire_request {
 	struct subm_request request;
 	struct subm_list rcpts;
+	struct subm_wish next;	  /* of the recipient that comes */
+	struct subm_wish *wishes; /* of the first of them */
+	size_t cap_wishes;
 	size_t size; /* bytes of all texts */
 	size_t max;  /* so many may come; 0: WIRE_REQUEST_MAX */
 };
+
+/* Frees the lists; all is zero then. */
+void wire_request_done(struct wire_request *r);
 
 /* Bytes of all options and recipients of one message. */
 enum { WIRE_REQUEST_MAX = 16 * 1024 * 1024 };

@@ -54,7 +54,7 @@ static void run(struct run *r, struct slice in, size_t step)
 static void done(struct run *r)
 {
 	wire_done(&r->wire);
-	subm_list_done(&r->request.rcpts);
+	wire_request_done(&r->request);
 	str_done(&r->log);
 	arena_free(r->a);
 }

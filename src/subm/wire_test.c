@@ -47,7 +47,7 @@ static void push(void *context, struct slice chunk)
 static void run_done(struct run *r)
 {
 	wire_done(&r->wire);
-	subm_list_done(&r->request.rcpts);
+	wire_request_done(&r->request);
 	str_done(&r->log);
 	arena_free(r->a);
 }
@@ -56,9 +56,15 @@ static void test_request_comes_out_as_it_went_in(void **state)
 {
 	const struct slice rcpts[] = { SLICE("a@b"), SLICE(""),
 				       SLICE("\"c d\"@e") };
+	const struct subm_wish wishes[] = {
+		{ 0 }, { true, NOTIFY_NEVER, SLICE("rfc822;x+2By") }
+	};
 	struct subm_request in = {
 		.has_sender = true,
 		.sender = SLICE(""),
+		.wishes = wishes,
+		.n_wishes = COUNT(wishes),
+		.size = 77,
 		.full_name = SLICE("A=B"),
 		.channel = SLICE("local"),
 		.has_host = true,
@@ -93,6 +99,14 @@ static void test_request_comes_out_as_it_went_in(void **state)
 		assert_int_equal(out->n_rcpts, 3);
 		for (size_t i = 0; i < COUNT(rcpts); i++)
 			assert_true(slice_eq(out->rcpts[i], rcpts[i]));
+		assert_int_equal(out->size, 77);
+		assert_int_equal(out->n_wishes, 3);
+		assert_false(out->wishes[0].has_notify ||
+			     out->wishes[2].has_notify);
+		assert_int_equal(out->wishes[1].notify, NOTIFY_NEVER);
+		assert_slice_is(out->wishes[1].orcpt, "rfc822;x+2By");
+		assert_int_equal(out->wishes[0].orcpt.len, 0);
+		assert_int_equal(out->wishes[2].orcpt.len, 0);
 		assert_true(out->reads_rcpts && out->is_raw);
 		assert_true(out->has_notify && out->requires_tls);
 		assert_int_equal(out->notify, in.notify);
@@ -171,8 +185,8 @@ static void test_recipients_without_end_are_refused(void **state)
 	assert_true(n >= 10 && n < 3000);
 	assert_int_equal(wire_request_max(0), WIRE_REQUEST_MAX);
 	assert_int_equal(wire_request_max(UINT64_MAX), WIRE_REQUEST_MAX);
-	subm_list_done(&r.rcpts);
-	subm_list_done(&few.rcpts);
+	wire_request_done(&r);
+	wire_request_done(&few);
 	arena_free(a);
 }
 

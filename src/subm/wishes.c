@@ -4,6 +4,9 @@
 #include "subm/wishes.h"
 
 #include "base/keyword.h"
+#include "base/xtext.h"
+#include "mime/charset.h"
+#include "smtp/path.h"
 
 enum { BY_MAX = 999999999, BY_DIGITS_MAX = 9 }; /* RFC 2852 4 */
 
@@ -95,4 +98,34 @@ bool subm_wish_by(struct slice text, struct subm_by *ret)
 	by.seconds = (uint32_t)seconds;
 	*ret = by;
 	return true;
+}
+
+/* Are all its ASCII bytes such as may stand there, quoted or not? */
+static bool is_quoted_utf8(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] < 0x80 && s.p[i] != '\\' &&
+		    !xtext_is_qchar((unsigned char)s.p[i]))
+			return false;
+	return utf8_text_is_wide(s);
+}
+
+bool subm_wish_orcpt(struct slice text, struct arena *a, struct slice *ret)
+{
+	const struct slice type = SLICE("utf-8;");
+	struct slice address = slice_from(text, type.len);
+	struct str made = STR_INIT;
+	bool is_good;
+
+	if (slice_starts_nocase(text, type) && is_quoted_utf8(address)) {
+		str_add(&made, type);
+		xtext_quote_utf8(&made, address, true, '\\');
+	} else {
+		str_add(&made, text);
+	}
+	is_good = orcpt_valid(str_slice(&made));
+	if (is_good)
+		*ret = arena_dup(a, str_slice(&made));
+	str_done(&made);
+	return is_good;
 }

@@ -24,4 +24,12 @@ MUST_USE bool subm_wish_body(struct slice text, enum subm_body *ret);
  */
 MUST_USE bool subm_wish_by(struct slice text, struct subm_by *ret);
 
+/*
+ * addr-type ";" xtext (RFC 3461) of at most 500 bytes. With the type utf-8 (RFC
+ * 6533) also characters beyond ASCII; they are written as "\x{...}", since
+ * nobody knows yet whether all hosts on the way can take them. In a.
+ */
+MUST_USE bool subm_wish_orcpt(struct slice text, struct arena *a,
+			      struct slice *ret);
+
 #endif
