@@ -105,6 +105,7 @@ class Book:
 
     def __init__(self, headings=()):
         self.good = True
+        self.is_quick = False               # fewer rounds
         self.headings = list(headings)
         self.sections: dict[str, Section] = {}
         self.section = Section()

@@ -1,10 +1,11 @@
 /*
  * sink.c - a light SMTP server for benchmarks: accepts and forgets.
  *
- * usage: sink [-2cdrw] [-a ADDRESS] [-l FILE] [-t PEM] PORT-FILE
+ * usage: sink [-2cdqrw] [-a ADDRESS] [-l FILE] [-m FILE] [-p PORT] [-t PEM]
+ *             PORT-FILE
  *
- * Listens on ADDRESS (IPv4, by default 127.0.0.1) at a free port, which it
- * writes into PORT-FILE, and answers each connection in a process of its own
+ * Listens on ADDRESS (IPv4, by default 127.0.0.1) at PORT, or a free one, which
+ * it writes into PORT-FILE, and answers each connection in a process of its own
  * until it is terminated. Offers PIPELINING, 8BITMIME and SIZE, with -c also
  * CHUNKING, and believes everything it is told; all replies that one read
  * makes due leave in one write. Only for loopback and namespaces.
@@ -12,6 +13,9 @@
  * With -d the end of content is looked for only where a read ends, so that
  * reading costs next to nothing; nothing may be sent behind the content before
  * its reply.
+ *
+ * With -q what comes is acknowledged at once, so that clients which send a
+ * message in several pieces and leave Nagle's algorithm on need not wait.
  *
  * With -t, PEM a file of a certificate and its key, it offers STARTTLS, or,
  * with -w too, speaks TLS from the first byte. Every handshake is a full one;
@@ -21,6 +25,9 @@
  * messages it took, the time (CLOCK_MONOTONIC, microseconds) of its acceptance
  * and of its last reply to content, and 0 if it was in clear text, 1 after a
  * full handshake, 2 after one that resumed a session.
+ *
+ * With -m FILE always holds how many messages all connections took, and the
+ * time of the last reply to one: two numbers of 8 bytes, as they lie in memory.
  */
 #include "base/fd.h"
 #include "base/str.h"
@@ -33,9 +40,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,13 +52,21 @@
 enum { READ_STEP = 256 * 1024 };
 
 static const char usage[] =
-    "usage: sink [-2cdrw] [-a ADDRESS] [-l FILE] [-t PEM] "
-    "PORT-FILE";
+    "usage: sink [-2cdqrw] [-a ADDRESS] [-l FILE] [-m FILE] [-p PORT] "
+    "[-t PEM] PORT-FILE";
+
+/* -m: what all connections together took. */
+struct meter {
+	_Atomic uint64_t messages;
+	_Atomic int64_t last_reply_at;
+};
 
 struct options {
-	bool has_chunking, is_discarding;
+	bool has_chunking, is_discarding, is_prompt;
 	const char *address;
-	int log; /* -1: none */
+	in_port_t port; /* 0: any that is free */
+	int log;	/* -1: none */
+	struct meter *meter;
 	/* TLS */
 	bool is_wrapped, does_resume, is_old;
 	const char *pem;
@@ -186,6 +203,15 @@ static bool take_chunk(struct session *s, struct slice *rest)
 	return true;
 }
 
+static void on_replies(struct session *s, uint64_t n)
+{
+	s->last_reply_at = now();
+	if (s->options->meter == NULL)
+		return;
+	atomic_store(&s->options->meter->last_reply_at, s->last_reply_at);
+	atomic_fetch_add(&s->options->meter->messages, n);
+}
+
 static void take(struct session *s)
 {
 	static bool (*const takers[])(struct session *, struct slice *) = {
@@ -201,7 +227,7 @@ static void take(struct session *s)
 		;
 	str_shift(&s->in, s->in.len - rest.len);
 	if (s->messages > before)
-		s->last_reply_at = now();
+		on_replies(s, s->messages - before);
 }
 
 /* ---- TLS ------------------------------------------------------------------
@@ -269,7 +295,10 @@ static bool say(struct session *s)
 static bool hear(struct session *s)
 {
 	ssize_t n;
+	int on = 1;
 
+	if (s->options->is_prompt)
+		setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 	str_reserve(&s->in, READ_STEP);
 	n = s->ssl == NULL ? read(s->fd, s->in.p + s->in.len, READ_STEP)
 			   : SSL_read(s->ssl, s->in.p + s->in.len, READ_STEP);
@@ -314,13 +343,19 @@ static void serve(const struct options *o, int fd)
 
 static int listen_somewhere(const struct options *o, const char *port_file)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET };
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(o->port),
+	};
 	socklen_t len = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
 	FILE *f;
 
 	errno = EINVAL; /* inet_pton() says nothing */
-	if (fd < 0 || inet_pton(AF_INET, o->address, &addr.sin_addr) != 1 ||
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    inet_pton(AF_INET, o->address, &addr.sin_addr) != 1 ||
 	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    listen(fd, 128) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
@@ -332,12 +367,25 @@ static int listen_somewhere(const struct options *o, const char *port_file)
 	return fd;
 }
 
+static struct meter *map_meter(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	void *p = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, sizeof(struct meter)) == 0)
+		p = mmap(NULL, sizeof(struct meter), PROT_READ | PROT_WRITE,
+			 MAP_SHARED, fd, 0);
+	fd_close(fd);
+	return p != MAP_FAILED ? p : NULL;
+}
+
 static int parse_options(int argc, char **argv, struct options *ret)
 {
 	struct options o = { .address = "127.0.0.1", .log = -1 };
+	uint64_t port;
 	int c;
 
-	while ((c = getopt(argc, argv, "2cdrwa:l:t:")) != -1) {
+	while ((c = getopt(argc, argv, "2cdqrwa:l:m:p:t:")) != -1) {
 		switch (c) {
 		case 'c':
 			o.has_chunking = true;
@@ -347,6 +395,9 @@ static int parse_options(int argc, char **argv, struct options *ret)
 			break;
 		case '2':
 			o.is_old = true;
+			break;
+		case 'q':
+			o.is_prompt = true;
 			break;
 		case 'r':
 			o.does_resume = true;
@@ -365,6 +416,16 @@ static int parse_options(int argc, char **argv, struct options *ret)
 			    open(optarg, O_WRONLY | O_APPEND | O_CREAT, 0644);
 			if (o.log < 0)
 				return -1;
+			break;
+		case 'm':
+			o.meter = map_meter(optarg);
+			if (o.meter == NULL)
+				return -1;
+			break;
+		case 'p':
+			if (!slice_uint(slice_of(optarg), UINT16_MAX, &port))
+				return -1;
+			o.port = (in_port_t)port;
 			break;
 		default:
 			return -1;
