@@ -1,11 +1,13 @@
 # Zpost: two delivery agents and what stands around them.
 #
 #	make		builds the programs
-#	make demo	sets up, builds, delivers two real messages, shows all
+#	make demo	sets up, builds, shows a whole system at work
 #	make check	sets up, builds, runs every test
-#	make install	DESTDIR= PREFIX=
+#	make install	DESTDIR= PREFIX=; BIN=FOLDER of what is built already
+#	make deb	a Debian package, DEB=build/deb; BIN= likewise
 #	make interop	other people's mail systems, in every way of speaking
 #	make fuzz	SECONDS_EACH=30: libFuzzer on every target
+#	make soak	TORTURE=10000 messages while everything is killed
 #	make bench	speed, beside peers in the same run; BENCH_PAGE=FILE
 #	make ci		check with gcc and clang, sanitizers, analyzers, fuzzers
 #	make clean
@@ -28,6 +30,7 @@ endif
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2
 CFLAGS_debug := -O2 -g
+LDFLAGS_debug := -Wl,-z,relro,-z,now
 CFLAGS_release := -O2 -g -fPIE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -54,6 +57,7 @@ LIBS_net := -Wl,--as-needed -lunbound -levent -lidn2 -lssl -lcrypto
 LIBS_store := -Wl,--as-needed -lsqlite3
 LIBS_smtpta := -Wl,--as-needed -lgsasl
 LIBS_tlsrpt := -Wl,--as-needed -lz
+LIBS_mailqb := -Wl,--as-needed -ljansson
 LIBS_sched := -Wl,--as-needed -levent -ljansson
 
 SRC := $(filter-out src/prog/%,$(wildcard src/*/*.c))
@@ -70,7 +74,7 @@ syslibs = $(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
 # people run; each kind is installed into a place of its own.
 AGENTS := smtp sm
 HELPERS := zlaunch stsfetch
-TOOLS := submit scheduler tlsrpt
+TOOLS := submit scheduler tlsrpt mailq
 MAINS := $(AGENTS) $(HELPERS) $(TOOLS)
 PROGRAMS := $(MAINS:%=$(B)/bin/%)
 UNIT_TESTS := $(patsubst src/%.c,$(B)/test/%,$(TEST_SRC))
@@ -78,8 +82,8 @@ FUZZERS := $(foreach f,$(FUZZ_SRC),$(patsubst src/%_fuzz.c,%,$(f)))
 REPLAYS := $(foreach f,$(FUZZERS),$(B)/replay/$(subst /,-,$(f)))
 VERSION := $(shell sed -n 's/^## \([0-9][^ ]*\).*/\1/p' CHANGES | head -n 1)
 
-.PHONY: all demo check check-built setup install interop fuzz bench ci clean \
-	lint format tests check-% FORCE
+.PHONY: all demo check check-built setup install deb interop fuzz soak bench \
+	ci clean lint format tests check-% FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -192,7 +196,13 @@ fuzz: setup
 .PHONY: fuzzers
 fuzzers: $(foreach f,$(FUZZERS),$(B)/fuzz/$(subst /,-,$(f)))
 
-BENCH := convert linkdelay sendloop sink spawn
+TORTURE ?= 10000
+soak: setup
+	@$(MAKE) --no-print-directory $(JOBS) all
+	ZPOST_TORTURE=$(TORTURE) ZPOST_BIN=$(B)/bin /usr/bin/python3 -m pytest \
+		-q -s test/test_scheduler_torture.py
+
+BENCH := convert linkdelay load sendloop sink spawn
 BENCH_LIBS_sendloop := -lssl -lcrypto
 BENCH_LIBS_sink := -lssl -lcrypto
 $(B)/bench/%: bench/%.c $(call lib,mime) $(call lib,base)
@@ -209,11 +219,16 @@ ci: setup
 
 # What is installed is built for it, unless BUILD says otherwise.
 INSTALLED := $(if $(filter command line,$(origin BUILD)),$(BUILD),release)
+BIN ?=
 install:
-	@$(MAKE) --no-print-directory BUILD=$(INSTALLED) \
+	@[ -n '$(BIN)' ] || $(MAKE) --no-print-directory BUILD=$(INSTALLED) \
 		B=build/$(INSTALLED) all
-	tools/install 'build/$(INSTALLED)/bin' '$(DESTDIR)' '$(PREFIX)' \
-		'$(AGENTS) $(HELPERS)' '$(TOOLS)'
+	tools/install '$(or $(BIN),build/$(INSTALLED)/bin)' '$(DESTDIR)' \
+		'$(PREFIX)' '$(AGENTS) $(HELPERS)' '$(TOOLS)'
+
+DEB ?= build/deb
+deb:
+	@tools/deb '$(DEB)' $(if $(BIN),'$(BIN)')
 
 clean:
 	rm -rf build

@@ -106,43 +106,47 @@ class Service(Spool):
         shutil.copy(zpost.program("submit"), self.base / "sendmail")
         shutil.copy(zpost.program("submit"), self.base / "submit")
         self.process = None
+        self.log_file = self.base / "submit.log"
         self.begin(wrapper)
 
-    def begin(self, wrapper=()) -> None:
-        self.process = subprocess.Popen(
-            [*wrapper, str(self.base / "submit"), "--serve"],
-            env=self.environment(NO_LEAKS if wrapper else None),
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    def begin(self, wrapper=(), env: dict | None = None) -> None:
+        self.log_file.write_bytes(b"")
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(
+                [*wrapper, str(self.base / "submit"), "--serve"],
+                env=self.environment({**(NO_LEAKS if wrapper else {}),
+                                      **(env or {})}),
+                stdin=subprocess.DEVNULL, stderr=log)
         zpost.wait_for(self.is_up, "the service")
 
-    def is_up(self) -> bool:
-        if self.process.poll() is not None:
-            raise AssertionError(self.process.stderr.read())
-        try:
-            with Wire(self):
-                return True
-        except OSError:
-            return False
+    @property
+    def said(self) -> str:
+        """What it has logged since it began."""
+        return self.log_file.read_text(errors="replace")
 
-    def stop(self) -> tuple[int, bytes]:
+    def is_up(self) -> bool:
+        assert self.process.poll() is None, self.said
+        return " serving " in self.said
+
+    def stop(self) -> tuple[int, str]:
         """Ends the service; its exit code and all it logged."""
         if self.process is None:
-            return 0, b""
+            return 0, ""
         self.process.send_signal(signal.SIGTERM)
-        _, err = self.process.communicate(timeout=zpost.DEADLINE)
-        code, self.process = self.process.returncode, None
-        return code, err
+        code = self.process.wait(zpost.DEADLINE)
+        self.process = None
+        return code, self.said
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=zpost.DEADLINE)
+        self.process.wait(zpost.DEADLINE)
         self.process = None
 
     def __exit__(self, *args):
-        code, err = self.stop()
+        code, log = self.stop()
         super().__exit__(*args)
         if args[0] is None:
-            assert code == 0, err
+            assert code == 0, log
 
     def as_user(self, name, *args, input=b"A: b\n\nc\n", wait=True):
         """Runs sendmail or submit as somebody who is nobody."""

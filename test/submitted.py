@@ -37,6 +37,18 @@ def xtext(text: bytes) -> bytes:
                     for c in text)
 
 
+def receiving(pid: int) -> bool:
+    """Has this process a message file that has no name yet?"""
+    fds = f"/proc/{pid}/fd"
+    for fd in os.listdir(fds):
+        try:
+            if "/queue/#" in os.readlink(f"{fds}/{fd}"):
+                return True
+        except FileNotFoundError:
+            pass
+    return False
+
+
 class Spool(zpost.Postoffice):
     """A post office with TRUSTEDUSER set to whoever runs the tests."""
 

@@ -676,9 +676,15 @@ def test_install_puts_things_in_place(tmp_path, prefix):
     for page in (ROOT / "man").glob("*.[1-9]"):
         folder = top / "share" / "man" / ("man" + page.suffix[1:])
         assert (folder / page.name).read_bytes() == page.read_bytes()
-    for name in ("sendmail", "newaliases"):
-        assert os.readlink(top / "sbin" / name) == "submit"
-        assert (top / "share/man/man8" / f"{name}.8").is_file()
+    for name in ("sbin/sendmail", "lib/sendmail", "bin/newaliases"):
+        assert (top / name).resolve() == (top / "sbin/submit").resolve()
+    for name in ("man8/sendmail.8", "man1/newaliases.1"):
+        assert (top / "share/man" / name).is_file()
+    unit = (top / "lib/systemd/system/zpost-submit.service").read_text()
+    assert f"\nExecStart={prefix}/sbin/submit --serve\n" in unit
+    for name in ("sysusers.d", "tmpfiles.d"):
+        assert (top / "lib" / name / "zpost.conf").is_file()
+    assert (dest / "etc/logrotate.d/zpost").is_file()
     limit = (top / "lib/sysctl.d/60-zpost.conf").read_text()
     assert "\nkernel.pid_max = 999999\n" in limit
     for folder in (dest / "etc/zmailer", top / "share/doc/zpost"):
