@@ -405,6 +405,8 @@ def test_many_that_expire_share_their_waits_for_the_disk(office, scheduler,
 class Injected:
     """The scheduler below strace, which has a system call fail or kill."""
 
+    running: list = []
+
     def __init__(self, office, conf, inject, need):
         if is_sanitized():
             pytest.skip("strace and sanitizers do not agree")
@@ -414,6 +416,7 @@ class Injected:
              "-e", "inject=" + inject, program("scheduler"), "-O", "scan=1"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd="/", env=office.environment())
+        self.running.append(self)
 
     def wait_line(self, word: bytes) -> bytes:
         for line in self.process.stderr:
@@ -431,6 +434,14 @@ class Injected:
             os.kill(int(children.read_text().split()[0]), signal.SIGTERM)
             self.process.wait(DEADLINE)
         self.process.stderr.close()
+        self.running.remove(self)
+
+
+@pytest.fixture(autouse=True)
+def no_injected_is_left():
+    yield
+    for run in Injected.running[:]:
+        run.end(0.1)
 
 
 CRASHES = [f"{call}:signal=KILL:when={n}"

@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #include <assert.h>
+#include <string.h>
 
 void json_begin(struct json *j, struct str *out)
 {
@@ -112,19 +113,41 @@ static size_t plain_len(struct slice s)
 {
 	size_t n = 0;
 
-	while (n < s.len && s.p[n] >= ' ' && s.p[n] < 0x7f && s.p[n] != '"' &&
-	       s.p[n] != '\\')
+	while (n < s.len && (unsigned char)(s.p[n] - ' ') < 0x7f - ' ' &&
+	       s.p[n] != '"' && s.p[n] != '\\')
 		n++;
 	return n;
 }
 
+/* Adds plain text and what stands around it, both of one byte. */
+static void add_plain(struct str *out, char before, struct slice text,
+		      char after)
+{
+	char *to;
+
+	str_reserve(out, text.len + 2);
+	to = out->p + out->len;
+	*to++ = before;
+	if (text.len > 0)
+		memcpy(to, text.p, text.len);
+	to += text.len;
+	*to++ = after;
+	*to = '\0';
+	out->len += text.len + 2;
+}
+
 static void add_string(struct str *out, struct slice text)
 {
+	size_t n = plain_len(text);
+
+	if (n == text.len) { /* as most are */
+		add_plain(out, '"', text, '"');
+		return;
+	}
 	str_reserve(out, text.len + 2);
 	str_addc(out, '"');
 	while (text.len > 0) {
-		size_t n = plain_len(text);
-
+		n = plain_len(text);
 		str_add(out, slice_head(text, n));
 		text = slice_from(text, n);
 		if (text.len == 0)

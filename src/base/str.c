@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ADDF_ROOM = 64 }; /* enough for most of what is formatted */
+
 void str_done(struct str *s)
 {
 	free(s->p);
@@ -67,18 +69,23 @@ void str_addc(struct str *s, char c)
 void str_addf(struct str *s, const char *format, ...)
 {
 	va_list ap;
+	size_t room;
 	int n, m;
 
+	str_reserve(s, ADDF_ROOM);
+	room = s->cap - s->len;
 	va_start(ap, format);
-	n = vsnprintf(NULL, 0, format, ap);
+	n = vsnprintf(s->p + s->len, room, format, ap);
 	va_end(ap);
 	assert(n >= 0);
-	str_reserve(s, (size_t)n);
-	va_start(ap, format);
-	m = vsnprintf(s->p + s->len, (size_t)n + 1, format, ap);
-	va_end(ap);
-	assert(m == n);
-	s->len += (size_t)m;
+	if ((size_t)n >= room) { /* once more, now that its length is known */
+		str_reserve(s, (size_t)n);
+		va_start(ap, format);
+		m = vsnprintf(s->p + s->len, (size_t)n + 1, format, ap);
+		va_end(ap);
+		assert(m == n);
+	}
+	s->len += (size_t)n;
 }
 
 void str_addu(struct str *s, uint64_t n)

@@ -134,6 +134,12 @@ void queue_forget(struct queue *q, struct slice name, int64_t now);
 /* An agent says "#hungry": the oldest of its lines has been dealt with. */
 void queue_hungry(struct queue *q, uint32_t agent, int64_t now);
 
+/*
+ * It says something else, a comment or how far it is: it lives, and what it is
+ * at may take long.
+ */
+void queue_alive(struct queue *q, uint32_t agent, int64_t now);
+
 /* It wants the control file looked at: the message of this name. */
 void queue_resync(struct queue *q, uint32_t agent, struct slice name,
 		  int64_t now);

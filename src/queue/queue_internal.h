@@ -27,7 +27,7 @@
 enum {
 	QUEUE_SECOND = 1000,		     /* ms */
 	QUEUE_LINGER = 600 * QUEUE_SECOND,   /* of threads without jobs */
-	QUEUE_SILENCE = 600 * QUEUE_SECOND,  /* of agents with work to do */
+	QUEUE_SILENCE = 3600 * QUEUE_SECOND, /* of agents with work to do */
 	QUEUE_ENDING = 120 * QUEUE_SECOND,   /* of agents asked to stop */
 	QUEUE_STARTING = 60 * QUEUE_SECOND,  /* until the first "#hungry" */
 	QUEUE_LOOK_AFTER = 5 * QUEUE_SECOND, /* at what others have locked */

@@ -235,10 +235,57 @@ static void test_silent_agents_are_killed(void **state)
 	queue_agent_gone(p->q, 1, true, p->now);
 	PLAY(p, 1, "start2@a");
 	queue_hungry(p->q, 2, p->now);
-	PLAY(p, 599, "feed2:1@a");
+	PLAY(p, 3599, "feed2:1@a");
+	queue_alive(p->q, 2, p->now); /* it says something */
+	PLAY(p, 3599, "");
 	PLAY(p, 1, "kill2"); /* no answer */
 	queue_agent_gone(p->q, 2, true, p->now);
 	assert_int_equal(queue_count(p->q).waiting, 1);
+}
+
+/* Its files were removed behind our back, and the name came again. */
+static void test_another_message_of_the_same_name(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_add(p, 1, "smtp/b");
+	PLAY(p, 0, "start2@b");
+	assert_false(play_report(p, 1, 1, 10, QUEUE_DELIVERED));
+	queue_hungry(p->q, 1, p->now);
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed2:1@b");
+	play_answer(p, 2, 1, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:1");
+	play_add(p, 2, "smtp/a smtp/c"); /* as many, elsewhere */
+	play_add(p, 2, "smtp/a smtp/d");
+	assert_int_equal(queue_count(p->q).messages, 2);
+	assert_int_equal(queue_count(p->q).jobs, 3);
+}
+
+/* However old it is: nobody was there to try. */
+static void test_old_mail_gets_a_try_after_a_start(void **state)
+{
+	struct play *p = &play;
+	struct queue_rcpt rcpt = { .offset = 10,
+				   .channel = SLICE("hold"),
+				   .host = SLICE("a") };
+	struct queue_message m = { .name = SLICE("1"),
+				   .id = 1,
+				   .arrived = 1,
+				   .rcpts = &rcpt,
+				   .n_rcpts = 1 };
+
+	(void)state;
+	play_begin(p);
+	queue_add(p->q, &m, p->now);
+	PLAY(p, 499, "");
+	PLAY(p, 60, "expire:1/10"); /* expiry2 later, here */
 }
 
 static void test_threads_share_agents_within_the_limits(void **state)
@@ -742,6 +789,8 @@ int main(void)
 		T(test_lines_of_a_dead_agent_come_back),
 		T(test_agents_that_never_start_are_tried_less_often),
 		T(test_silent_agents_are_killed),
+		T(test_another_message_of_the_same_name),
+		T(test_old_mail_gets_a_try_after_a_start),
 		T(test_threads_share_agents_within_the_limits),
 		T(test_an_idle_agent_makes_room_for_another_channel),
 		T(test_a_busy_thread_leaves_agents_to_others),

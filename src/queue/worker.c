@@ -281,6 +281,14 @@ void queue_hungry(struct queue *q, uint32_t agent, int64_t now)
 		feed_agent(q, a, now);
 }
 
+void queue_alive(struct queue *q, uint32_t agent, int64_t now)
+{
+	struct queue_agent *a = find_agent(q, agent);
+
+	if (a != NULL && a->state == QUEUE_AGENT_WORKING && a->n_lines > 0)
+		queue_timer_set(q, &a->timer, now + QUEUE_SILENCE);
+}
+
 void queue_resync(struct queue *q, uint32_t agent, struct slice name,
 		  int64_t now)
 {

@@ -95,12 +95,24 @@ static void take_attempt(struct sched *s, struct sched_worker *w,
 
 /* ---- results ------------------------------------------------------------ */
 
-/* The last line of a transcript, which says what happened. */
-static struct slice last_line(struct slice message)
+/*
+ * What happened, out of a transcript: the last reply; and where the last
+ * command got none, what stands before the transcript, if there is anything.
+ * The arrows are for people who read all of it.
+ */
+static struct slice gist(struct slice message)
 {
 	size_t cr = slice_find_last(message, '\r');
+	struct slice last =
+	    slice_trim(slice_from(message, cr < message.len ? cr + 1 : 0));
+	struct slice first =
+	    slice_trim(slice_head(message, slice_find(message, '\r')));
 
-	return slice_trim(slice_from(message, cr < message.len ? cr + 1 : 0));
+	if (slice_starts(last, SLICE("->> ")))
+		return slice_from(last, 4);
+	if (!slice_starts(last, SLICE("<<- ")))
+		return last;
+	return first.len > 0 ? first : slice_from(last, 4);
 }
 
 /* What the queue is to remember: status, remote MTA and text, with ^A. */
@@ -175,7 +187,7 @@ static void take_result(struct sched *s, struct sched_worker *w,
 	struct queue_report q = { .id = r->id,
 				  .offset = r->offset,
 				  .outcome = outcome_of(r) };
-	struct slice text = last_line(r->message);
+	struct slice text = gist(r->message);
 	int64_t now = sched_now(s);
 	struct queue_about about;
 	struct notary n;
@@ -225,6 +237,7 @@ void sched_answer(struct sched *s, struct sched_worker *w, struct slice line)
 		queue_resync(s->queue, w->id, r.name, sched_now(s));
 		break;
 	case REPORT_COMMENT:
+		queue_alive(s->queue, w->id, sched_now(s));
 		if (slice_starts(line, attempt))
 			take_attempt(s, w, slice_from(line, attempt.len));
 		else if (!slice_starts(line, progress))

@@ -144,7 +144,7 @@ void sched_delay(struct sched *s, const struct queue_action *a)
 
 	late->delays = a->delays;
 	late->is_deadline = a->is_deadline;
-	late->until = a->until / 1000;
+	late->until = a->until > 0 ? sched_wall(s, a->until) / 1000 : 0;
 	str_add(&late->why, a->why);
 	late->n = a->n_offsets;
 	memcpy(late->offsets, a->offsets, a->n_offsets * sizeof(size_t));

@@ -145,15 +145,6 @@ static void add_address(struct json *j, const struct ctl_address *a)
 	add_cut(j, "user", a->user);
 }
 
-/* The arrow of a transcript is for people who read all of it. */
-static struct slice without_arrow(struct slice text)
-{
-	if (slice_starts(text, SLICE("->> ")) ||
-	    slice_starts(text, SLICE("<<- ")))
-		text = slice_from(text, 4);
-	return text;
-}
-
 /* The null sender is an empty text. */
 static void add_sender(struct json *j, const struct ctl_sender *sender)
 {
@@ -183,7 +174,7 @@ static void add_why(struct json *j, struct slice why)
 		(void)slice_cut(&why, '\001', &remote);
 	}
 	add_cut(j, "status", status);
-	add_cut(j, "text", without_arrow(why));
+	add_cut(j, "text", why);
 	add_cut(j, "remote", remote);
 }
 
@@ -323,7 +314,7 @@ static void result_event(struct sched *s, const struct sched_result *r,
 	add_rcpt(j, m, rcpt);
 	json_text(j, "outcome", slice_of(outcome_word(r)));
 	add_cut(j, "status", status);
-	add_cut(j, "text", without_arrow(r->text));
+	add_cut(j, "text", r->text);
 	add_cut(j, "remote", r->notary->remote_mta);
 	add_agent(j, r->worker);
 	json_uint(j, "tries", r->tries + 1);
@@ -354,7 +345,7 @@ void sched_tell_result(struct sched *s, const struct sched_result *r)
 	    r->outcome == QUEUE_DELIVERED || r->outcome == QUEUE_FAILED;
 
 	if (status.len == 0)
-		status = status_in(without_arrow(r->text));
+		status = status_in(r->text);
 	sched_metrics_fate(s->metrics, r->worker->row, fate_of(r->outcome),
 			   status, sched_now(s) - r->arrived);
 	if (!is_anybody_told(s))
