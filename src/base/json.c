@@ -70,7 +70,8 @@ static uint32_t char_code(struct slice s, size_t len)
 static bool must_escape(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||
-	       code == 0x2028 || code == 0x2029;
+	       (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
 }
 
 static void add_escaped(struct str *out, uint32_t code)

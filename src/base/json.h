@@ -3,9 +3,9 @@
  *
  * The output is always valid UTF-8 and has no byte below 0x20, so that one
  * value is one line. Text is taken for UTF-8: what is not, byte by byte,
- * becomes U+FFFD; control characters (C0, DEL, C1) and the line and paragraph
- * separators U+2028 and U+2029 are escaped, since a terminal or a reader of
- * lines might obey them. Everything else stays as it is.
+ * becomes U+FFFD; control characters (C0, DEL, C1), U+2028 to U+202E and U+2066
+ * to U+2069, which break lines or turn the order of text, are escaped, since a
+ * terminal or a reader of lines might obey them. Everything else stays as it is.
  *
  *	struct json j;
  *

@@ -59,7 +59,8 @@ static void read_utf8(struct reader *r)
 	FUZZ_CHECK(n == 1 || code >= least[n]);
 	FUZZ_CHECK(code <= 0x10ffff && (code < 0xd800 || code > 0xdfff));
 	FUZZ_CHECK(code >= 0x20 && !(code >= 0x7f && code <= 0x9f));
-	FUZZ_CHECK(code != 0x2028 && code != 0x2029);
+	FUZZ_CHECK(code < 0x2028 || code > 0x202e);
+	FUZZ_CHECK(code < 0x2066 || code > 0x2069);
 	r->p += n;
 }
 

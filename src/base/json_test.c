@@ -27,6 +27,11 @@ static const struct text_row text_rows[] = {
 	{ BYTES("\xc2\x80\xc2\x85\xc2\x9f\xc2\xa0"),
 	  "\"\\u0080\\u0085\\u009f\xc2\xa0\"" },
 	{ BYTES("\xe2\x80\xa8\xe2\x80\xa9"), "\"\\u2028\\u2029\"" },
+	/* What turns the order of text. */
+	{ BYTES("\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9"),
+	  "\"\\u202e\\u2066\\u2069\"" },
+	{ BYTES("\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa"),
+	  "\"\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa\"" },
 	/* what is not UTF-8: each byte for itself */
 	{ BYTES("\x80"), "\"\xef\xbf\xbd\"" },
 	{ BYTES("a\xff\xfe z"), "\"a\xef\xbf\xbd\xef\xbf\xbd z\"" },
