@@ -5,7 +5,7 @@
  * value is one line. Text is taken for UTF-8: what is not, byte by byte,
  * becomes U+FFFD; control characters (C0, DEL, C1), U+2028 to U+202E and U+2066
  * to U+2069, which break lines or turn the order of text, are escaped, since a
- * terminal or a reader of lines might obey them. Everything else stays as it is.
+ * terminal or a reader of lines might obey them. All else stays as it is.
  *
  *	struct json j;
  *
