@@ -67,6 +67,8 @@ def parse(line: bytes) -> dict:
         assert name not in WORDS or value in WORDS[name], (name, line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
                         event["time"])
+    assert re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}",
+                        event.get("status", "4.4.1"))
     if "agent" in event:
         assert {k: type(v) for k, v in event["agent"].items()} \
             == {"program": str, "pid": int, "channel": str}

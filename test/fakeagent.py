@@ -12,6 +12,8 @@ MODE says what it does with each recipient of a job:
   success A `d` line with the action A, mark, "ok2"
   then A B  A for the first job of all agents of this SAID, then B
   die       dies at the first job, by SIGKILL
+  dumb      delivers, and dies by SIGKILL before it says so
+  locks     marks them as its own, and dies by SIGKILL
   quit      exits at once, before any "#hungry"
   mute      never says "#hungry"
   silent    says it is hungry, and never answers a job
@@ -21,6 +23,12 @@ MODE says what it does with each recipient of a job:
   resync    "#resync" for each job, and nothing else
   wait      waits until there is a file "go" beside SAID, then delivers; tells
             of its progress if a word stands behind it
+  eager     says "#hungry" four times for each job, then delivers
+  late      says "#hungry" before it delivers and reports
+  torn      delivers, and ends in the middle of a line
+  closer    closes its output, and lives
+  parent    delivers; a child of its keeps the pipes for three seconds
+  endless   a line of 9 MB, then delivers
   word      "error" without a `d` line: the scheduler is to write it
 """
 
@@ -39,8 +47,8 @@ def note(*words) -> None:
         f.write("\t".join([str(os.getpid()), *words]) + "\n")
 
 
-def say(line: str) -> None:
-    data = (line + "\n").encode("utf-8", "surrogateescape")
+def say(line: str, end: str = "\n") -> None:
+    data = (line + end).encode("utf-8", "surrogateescape")
     while data:
         data = data[os.write(1, data):]
 
@@ -115,6 +123,16 @@ def one(mode: str, name: str, offset: int, user: str) -> None:
 def job(mode: str, name: str, host: str) -> None:
     if mode == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "dumb":
+        for offset, _ in recipients(name, host):
+            mark(name, offset, "+")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "locks":
+        for offset, _ in recipients(name, host):
+            with open(name, "r+b") as f:
+                f.seek(offset + 1)
+                f.write(b"~%6d" % os.getpid())
+        os.kill(os.getpid(), signal.SIGKILL)
     if mode == "silent":
         return
     if mode == "resync":
@@ -132,6 +150,38 @@ def job(mode: str, name: str, host: str) -> None:
         note("waits")
         while not SAID.with_name("go").exists():
             time.sleep(0.02)
+        mode = "ok"
+    if mode == "eager":
+        for _ in range(3):
+            say("#hungry")
+        mode = "ok"
+    if mode == "late":
+        say("#hungry")
+        if not recipients(name, host):
+            say(f"#resync {name}")
+        for offset, user in recipients(name, host):
+            one("ok", name, offset, user)
+        return
+    if mode == "torn":
+        for offset, user in recipients(name, host):
+            one("ok", name, offset, user)
+        os.write(1, b"#hung")
+        os._exit(0)
+    if mode == "closer":
+        null = os.open("/dev/null", os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        time.sleep(600)
+    if mode == "parent":
+        if os.fork() == 0:      # it keeps our pipes, and outlives us
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(3)
+            os._exit(0)
+        mode = "ok"
+    if mode == "endless":
+        for _ in range(9):
+            say("#" + "x" * 2**20, end="")
+        say("")
         mode = "ok"
     if mode == "nonsense":
         say("hello\tworld")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import subprocess
 
 import pytest
@@ -246,6 +247,26 @@ def test_ids_come_in_their_order_and_those_that_are_not_there(office,
     assert mailq(office, "../../etc/passwd", status=66) == ""
 
 
+def test_spool_ids_that_submit_and_logs_tell_are_ids(office, scheduler):
+    a, b = office.post(["a@x"], hash_levels=1), office.post(["b@x"])
+    scheduler.jobs = [job_of(a), job_of(b)]
+    spool_id_is_one_message(office, a, b)
+    spool_id, = (x["spool_id"] for x in rows(office, b.name))
+    mailq(office, "--hold", spool_id)
+    assert scheduler.asked[-1] == f"hold {b.name} {b.offsets[0]}"
+
+
+def spool_id_is_one_message(office, a, b):
+    spool_id, = (x["spool_id"] for x in rows(office, a.name))
+    found, = rows(office, spool_id)
+    assert found["message"] == a.name
+    # The same inode, but it is another message by now.
+    os.utime(a.message, ns=(0, 1_795_342_216_000_000_001))
+    assert mailq(office, spool_id, status=66) == ""
+    found, = rows(office, spool_id, b.name)
+    assert found["message"] == b.name
+
+
 # ---- without a scheduler --------------------------------------------------
 
 
@@ -268,6 +289,27 @@ def test_files_tell_where_no_scheduler_runs(office):
     assert found["recipients"] == 3 and found["held"] == 1
     found, = rows(office, "--summary")
     assert found["states"] == {"held": 1, "busy": 1, "queued": 1}
+
+
+def test_spool_ids_are_known_without_a_scheduler_too(office):
+    spool_id_is_one_message(office, office.post(["a@x"], hash_levels=1),
+                            office.post(["b@x"]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_files_that_others_may_not_read_are_no_empty_queue(office):
+    """And are told once, not one by one."""
+    for path in (office.path, *office.path.parents):
+        if path != path.parent:
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o011)
+    office.transport.chmod(0o755)
+    office.zconfig.chmod(0o644)
+    for name in ("a@x", "b@x"):
+        office.post([name]).control.chmod(0o600)
+    for view in ((), ("--summary",), ("--by-destination",)):
+        assert mailq(office, *view, status=77, user=65534,
+                     group=65534) == ""
+        assert office.said.count("Permission denied") == 1
 
 
 def test_nothing_is_changed_without_a_scheduler(office):

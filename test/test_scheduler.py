@@ -264,6 +264,12 @@ def test_dead_agents_lose_nothing(office, scheduler):
     assert sorted(set(s.fed())) == sorted(j.name for j in jobs)
 
 
+def test_what_a_dead_agent_had_delivered_is_done(office, scheduler):
+    s = scheduler('smtp/*\n\tinterval=1h command="fake dumb"\n')
+    s.wait_gone(office.post(["bob@example.com"]))
+    assert len(s.fed()) == 1
+
+
 def test_agent_that_exits_at_once_is_backed_off(office, scheduler):
     s = scheduler(FAKE.format("quit"))
     job = office.post(["bob@example.com"])

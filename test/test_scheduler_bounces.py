@@ -115,6 +115,17 @@ def test_errors_to_addresses_hear_nothing_of_a_report(office, scheduler):
     assert s.reports() == []
 
 
+@pytest.mark.parametrize("sender", ["a,b@x.example", "a@", "<a@x.example",
+                                    "a@" + "x" * 300, b"a\rb@x.example"])
+def test_sender_that_is_no_address_is_told_nothing(office, scheduler, sender):
+    s = scheduler(FAILING)
+    s.wait_gone(office.post([Rcpt("bob@fail.example", host="fail.example")],
+                            sender=sender))
+    s.wait_line("a failure that nobody can be told of: dropped "
+                "(to <bob@fail.example>")
+    assert s.reports() == []
+
+
 def test_report_is_delivered_to_a_program_of_a_route(office, scheduler):
     box = office.base / "box"
     office.script("take", f"#!/bin/sh\ncat > {box}.new\nmv {box}.new {box}\n")

@@ -121,7 +121,9 @@ def test_kick_tries_at_once(office, scheduler):
     s = scheduler('smtp/*\n\tinterval=1h command="fake then deferall ok"\n'
                   'held/*\n\tqueueonly command="fake ok"\n')
     job = office.post(["bob@example.com"])
-    s.wait(lambda: '"suspended":true' in ask(office, "show"), "a try")
+    # The agent has answered, and is done with its line too.
+    s.wait(lambda: '"suspended":true' in ask(office, "show")
+           and '"fed"' not in ask(office, "show"), "a try")
     held = office.post(["x@y"], channel="held", host="y")
     assert ask(office, "kick smtp example.com") == ""
     s.wait_gone(job)

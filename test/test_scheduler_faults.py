@@ -375,7 +375,8 @@ def test_agents_that_may_not_be_executed_are_tried_again(office,
     told = s.wait_line("cannot execute")
     assert "Permission denied" in told[0]
     fake.chmod(0o755)
-    s.wait_gone(job)
+    # Each try comes later than the one before.
+    s.wait(lambda: not job.control.exists(), "the agent", 50)
 
 
 def test_configuration_that_cannot_be_read_changes_nothing(office,
@@ -597,8 +598,9 @@ def test_leftovers_are_removed_at_the_start(office, scheduler, tmp_path):
                office.queue / "A" / "803", office.queue / "A" / "B" / "804"]
     kept = [office.queue / f".new-{os.getpid()}-0", office.queue / "notes",
             office.queue / "805", office.queue / "806", office.queue / "A" /
-            "807", office.transport / ".ready-807.2.9"]
+            "807", office.transport / ".staged" / ".ready-807.2.9"]
     (office.queue / "A" / "B").mkdir(parents=True)
+    (office.transport / ".staged").mkdir()
     for path in (*stale, *orphans, *kept):
         path.write_text("x\n")
     (office.transport / "805").write_text("useless\n")

@@ -175,6 +175,16 @@ def test_old_mail_expires_with_its_last_reason(office, scheduler):
     assert len(r.blocks) == 3
 
 
+def test_what_a_dead_agent_had_locked_expires_on_time(office, scheduler):
+    s = scheduler(KEEP + 'smtp/*\n\texpiry=2s interval=1h '
+                  'command="fake locks"\n')
+    job = office.post(["bob@example.com"])
+    s.wait_line("ended by signal 9")
+    s.wait_gone(job)
+    assert "5.4.7" in only_report(s).of("bob@example.com")["Status"]
+    assert len(s.fed()) == 1
+
+
 def test_deadline_with_return_fails_on_time(office, scheduler):
     s = scheduler(KEEP + FAKE.format("defer"))
     by = int(time.time()) + 2

@@ -371,6 +371,24 @@ def test_metrics_are_strict_and_agree_with_the_events(office, scheduler):
     assert abs(m["process_start_time_seconds"] - time.time()) < 1000
 
 
+def test_statuses_are_codes_without_the_words_of_agents(office, scheduler):
+    """smtp(8) has a comment behind them, which other readers stumble over."""
+    s = scheduler('smtp/*\n\tcommand="smtp -x -h client.example '
+                  f'-F [127.0.0.1]:{free_port()}"\n')
+    office.post(["bob@example.com"])
+    s.wait(lambda: s.events("suspended"), "a suspension")
+    found = eventfile.load(s.events_file)
+    assert {(x["event"], x["status"]) for x in found if "status" in x} == {
+        ("result", "4.4.1"), ("suspended", "4.4.1")}
+    for question in ("show", "destinations"):
+        row = json.loads(ask(office, question))
+        assert row["status"] == "4.4.1"
+        # Nor is the agent's own way to write a diagnostic of use to people.
+        assert row["why"] == \
+            "connect to example.com [127.0.0.1]: Connection refused"
+    assert {x["text"] for x in found if "text" in x} == {row["why"]}
+
+
 def test_attempt_records_give_their_times(office, scheduler, smtpd):
     server = smtpd()
     s = scheduler(f'smtp/*\n\tcommand="smtp -F {server.destination} '

@@ -50,7 +50,7 @@ def test_words_say_what_where_when_and_what_to_do(office, scheduler):
         "  <info@example.org>, which is now",
         "  <bob@example.com>",
         "    550 5.1.1 no such user",
-        "    said by mx.example (192.0.2.9)",
+        "    at mx.example (192.0.2.9)",
         text[10]]
     assert text[10].startswith("    last tried on ")
     assert text[11] == ("    There is no such mailbox. Please check the "

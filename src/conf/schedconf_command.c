@@ -52,6 +52,15 @@ static int expand(struct slice word, const struct schedconf_for *who,
 	return 0;
 }
 
+/* A host is text from outside: as an argument it could be an option. */
+static bool is_host_option(struct slice word, struct slice made)
+{
+	bool is_host = slice_eq(word, SLICE("$host")) ||
+		       slice_starts(word, SLICE("${host}"));
+
+	return is_host && made.len > 1 && made.p[0] == '-';
+}
+
 /* One word as a C string of the arena; NULL with err filled. */
 static char *make_word(struct slice word, const struct schedconf_for *who,
 		       struct arena *a, struct err *err)
@@ -59,7 +68,12 @@ static char *make_word(struct slice word, const struct schedconf_for *who,
 	struct str text = STR_INIT;
 	char *made = NULL;
 
-	if (expand(word, who, &text, err) == 0) {
+	if (expand(word, who, &text, err) < 0) {
+		/* It says why. */
+	} else if (is_host_option(word, str_slice(&text))) {
+		err_set(err, 0, "command: host '%.*s' begins with '-'",
+			SLICE_ARG(who->host));
+	} else {
 		made = arena_alloc(a, text.len + 1);
 		memcpy(made, str_cstr(&text), text.len + 1);
 	}

@@ -291,6 +291,29 @@ static void show(const char *command, struct str *to)
 		str_addf(to, "%s%s", i > 0 ? "|" : "/", c.argv[i]);
 }
 
+static void test_a_host_makes_no_option(void **state)
+{
+	const struct schedconf_for who = { NULL, SLICE("smtp"), SLICE("-Fx") };
+	const struct schedconf_for local = { NULL, SLICE("local"), SLICE("-") };
+	static const char *const bad[] = { "smtp $host", "smtp ${host}",
+					   "smtp ${host}:25" };
+	struct schedconf_command c;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_int_equal(
+		    schedconf_command(slice_of(bad[i]), &who, arena, &c, &err),
+		    -1);
+		assert_string_equal(err.text,
+				    "command: host '-Fx' begins with '-'");
+	}
+	assert_int_equal(schedconf_command(SLICE("smtp -h${host} x${host}"),
+					   &who, arena, &c, &err),
+			 0);
+	assert_int_equal(
+	    schedconf_command(SLICE("sm $host"), &local, arena, &c, &err), 0);
+}
+
 static void test_commands(void **state)
 {
 	static const struct {
@@ -352,6 +375,7 @@ int main(void)
 		T(test_errors_name_file_and_line),
 		T(test_globs),
 		T(test_commands),
+		T(test_a_host_makes_no_option),
 		T(test_no_word_stands_twice),
 	};
 

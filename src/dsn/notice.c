@@ -311,7 +311,7 @@ static void add_why(struct str *to, const struct notice *n,
 		struct slice rest = r->remote_mta, type;
 
 		(void)slice_cut(&rest, ';', &type);
-		str_adds(to, "    said by ");
+		str_adds(to, "    at ");
 		str_add_clean(to, slice_trim(rest), VALUE_MAX);
 		str_addc(to, '\n');
 	}

@@ -80,7 +80,7 @@ static void test_report_is_whole(void **state)
 		  "Last-Attempt-Date: Thu, 1 Jan 2026 12:00:05 +0000\n");
 	must_have(str_slice(&body),
 		  "\n  <bob@example.com>\n    550 5.1.1 no such user\n"
-		  "    said by mx.example.com (192.0.2.9)\n");
+		  "    at mx.example.com (192.0.2.9)\n");
 	must_have(str_slice(&body), "There is no such mailbox.");
 	must_have(str_slice(&body),
 		  "--BOUNDARY\nContent-Type: text/rfc822-headers\n\n"

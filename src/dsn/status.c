@@ -50,6 +50,13 @@ size_t status_parse(struct slice text, struct status *ret)
 	return text.len - rest.len;
 }
 
+struct slice status_word(struct slice text)
+{
+	struct status code;
+
+	return slice_head(text, status_parse(text, &code));
+}
+
 void status_print(struct str *to, struct status code)
 {
 	str_addf(to, "%u.%u.%u", code.class, code.subject, code.detail);

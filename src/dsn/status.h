@@ -22,6 +22,12 @@ struct status {
  */
 MUST_USE size_t status_parse(struct slice text, struct status *ret);
 
+/*
+ * The code that text begins with, as it stands there, without the comment that
+ * agents put behind it: "4.4.1" of "4.4.1 (no answer)"; empty if there is none.
+ */
+struct slice status_word(struct slice text);
+
 /* Adds "class.subject.detail". */
 void status_print(struct str *to, struct status code);
 

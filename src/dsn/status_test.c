@@ -70,6 +70,25 @@ static void test_code_is_not_read_beyond_its_slice(void **state)
 	assert_int_equal(status_parse(slice_make(NULL, 0), &got), 0);
 }
 
+static void test_word_is_the_code_without_its_comment(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{ "4.4.1", "4.4.1" },
+		{ "4.4.1 (TCP/IP-connection failure)", "4.4.1" },
+		{ "2.1.05(x)", "2.1.05" },
+		{ "(4.4.1)", "" },
+		{ "4.4.1.2", "" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_slice_is(status_word(slice_of(rows[i].in)),
+				rows[i].want);
+}
+
 static void test_printed_code_reads_back(void **state)
 {
 	static const char *const rows[] = { "2.0.0", "5.7.30", "4.999.999" };
@@ -94,6 +113,7 @@ int main(void)
 		cmocka_unit_test(test_code_at_the_start_is_read),
 		cmocka_unit_test(test_what_is_no_code_takes_nothing),
 		cmocka_unit_test(test_code_is_not_read_beyond_its_slice),
+		cmocka_unit_test(test_word_is_the_code_without_its_comment),
 		cmocka_unit_test(test_printed_code_reads_back),
 	};
 

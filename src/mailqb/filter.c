@@ -7,6 +7,7 @@
 #include "mailqb/filter.h"
 
 #include "base/interval.h"
+#include "spool/spoolid.h"
 
 /* ---- globs -------------------------------------------------------------- */
 
@@ -140,9 +141,36 @@ bool mailq_filter_is_empty(const struct mailq_filter *f)
 	       f->reasons == NULL && f->states == 0 && f->than == MAILQ_ANY_AGE;
 }
 
+/* "S", an inode number, and the time in eight letters or more. */
+static bool is_spool_id(struct slice id)
+{
+	const size_t time_len = 8;
+	size_t n = 1;
+
+	while (n < id.len && ascii_is_digit(id.p[n]))
+		n++;
+	return slice_starts(id, SLICE("S")) && n > 1 && n + time_len <= id.len;
+}
+
+struct slice mailq_id_name(struct slice id)
+{
+	size_t n = 1;
+
+	if (!is_spool_id(id))
+		return id;
+	while (ascii_is_digit(id.p[n]))
+		n++;
+	return slice_from(slice_head(id, n), 1);
+}
+
 bool mailq_filter_needs_files(const struct mailq_filter *f)
 {
-	return f->senders != NULL || f->rcpts != NULL;
+	if (f->senders != NULL || f->rcpts != NULL)
+		return true;
+	for (const struct mailq_words *w = f->ids; w != NULL; w = w->next)
+		if (is_spool_id(w->text))
+			return true;
+	return false;
 }
 
 static bool any_fits(const struct mailq_words *w, struct slice text)
@@ -158,15 +186,35 @@ bool mailq_filter_name(const struct mailq_filter *f, struct slice name)
 {
 	const struct mailq_words *w = f->ids;
 	size_t slash = slice_find_last(name, '/');
-	struct slice base =
-	    slice_from(name, slash < name.len ? slash + 1 : name.len);
+	struct slice base = slice_from(name, slash < name.len ? slash + 1 : 0);
 
 	if (w == NULL)
 		return true;
 	for (; w != NULL; w = w->next)
-		if (slice_eq(w->text, name) || slice_eq(w->text, base))
+		if (slice_eq(w->text, name) ||
+		    slice_eq(mailq_id_name(w->text), base))
 			return true;
 	return false;
+}
+
+bool mailq_filter_spool_id(const struct mailq_filter *f,
+			   const struct mailq_message *m)
+{
+	struct str id = STR_INIT;
+	struct mailq_filter one = { 0 };
+	bool is_it = f->ids == NULL;
+
+	spoolid_print(&id, m->inode, m->mtime, m->mtime_ns);
+	for (const struct mailq_words *w = f->ids; w != NULL; w = w->next) {
+		struct mailq_words alone = { NULL, w->text };
+
+		one.ids = &alone;
+		if (is_spool_id(w->text) ? slice_eq(w->text, str_slice(&id))
+					 : mailq_filter_name(&one, m->name))
+			is_it = true;
+	}
+	str_done(&id);
+	return is_it;
 }
 
 /* The null sender is asked for as "<>", or as nothing. */

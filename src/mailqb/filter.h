@@ -45,11 +45,30 @@ MUST_USE bool mailq_states_parse(struct slice text, struct mailq_filter *f,
 /* Is anything asked for but everything? */
 bool mailq_filter_is_empty(const struct mailq_filter *f);
 
-/* Are senders or addresses asked for, which only control files know? */
+/*
+ * The name of the control file that an id means, perhaps without its hash
+ * directories: the inode number that a spool id begins with, else the id.
+ */
+struct slice mailq_id_name(struct slice id);
+
+/*
+ * Are senders, addresses or spool ids asked for, which only the files of a
+ * message know?
+ */
 bool mailq_filter_needs_files(const struct mailq_filter *f);
 
-/* Does the name of a message fit, with or without its hash directories? */
+/*
+ * Does the name of a message fit, with or without its hash directories? Of a
+ * spool id only the inode number is looked at.
+ */
 bool mailq_filter_name(const struct mailq_filter *f, struct slice name);
+
+/*
+ * Is a message whose name fits, and whose files were read, the one that is
+ * meant? An inode number comes again: a spool id must be that of its file.
+ */
+bool mailq_filter_spool_id(const struct mailq_filter *f,
+			   const struct mailq_message *m);
 
 /* Does a message fit, by its name and age? */
 bool mailq_filter_message(const struct mailq_filter *f,

@@ -5,6 +5,7 @@
 
 #include "base/keyword.h"
 #include "base/test.h"
+#include "spool/spoolid.h"
 
 #include <string.h>
 
@@ -191,6 +192,42 @@ static void test_an_age_is_more_or_less_not_just_that(void **state)
 	assert_true(mailq_filter_message(&f, &m, 1059));
 }
 
+/* Inode numbers come again. */
+static void test_spool_id_means_one_file_and_no_later_one(void **state)
+{
+	static const char *const no_spool_ids[] = {
+		"S", "S24700", "SAAAAAAAAAA", "S24700short", "s24700", "24700"
+	};
+	struct mailq_words w = { NULL, SLICE("S24700AbmKVCokbMhvr") };
+	struct mailq_filter f = { .ids = &w };
+	struct mailq_message m = { .name = SLICE("A/B/24700"), .inode = 24700 };
+	struct str id = STR_INIT;
+
+	(void)state;
+	assert_slice_is(mailq_id_name(w.text), "24700");
+	assert_true(mailq_filter_needs_files(&f));
+	assert_true(mailq_filter_name(&f, m.name));
+	assert_true(mailq_filter_name(&f, SLICE("24700")));
+	assert_false(mailq_filter_name(&f, SLICE("2470")));
+	assert_false(mailq_filter_spool_id(&f, &m));
+
+	m.mtime = 1795342216;
+	m.mtime_ns = 5;
+	spoolid_print(&id, m.inode, m.mtime, m.mtime_ns);
+	w.text = str_slice(&id);
+	assert_true(mailq_filter_spool_id(&f, &m));
+	m.mtime_ns++;
+	assert_false(mailq_filter_spool_id(&f, &m));
+
+	for (size_t i = 0; i < COUNT(no_spool_ids); i++) {
+		w.text = slice_of(no_spool_ids[i]);
+		assert_slice_is(mailq_id_name(w.text), no_spool_ids[i]);
+		assert_false(mailq_filter_needs_files(&f));
+	}
+	assert_true(mailq_filter_spool_id(&f, &m));
+	str_done(&id);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -202,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_destinations),
 		cmocka_unit_test(
 		    test_ids_fit_with_and_without_hash_directories),
+		cmocka_unit_test(test_spool_id_means_one_file_and_no_later_one),
 		cmocka_unit_test(test_over_is_only_shown_when_asked_for),
 		cmocka_unit_test(test_an_age_is_more_or_less_not_just_that),
 	};

@@ -4,6 +4,7 @@
 #include "mailqb/full.h"
 
 #include "base/json.h"
+#include "dsn/status.h"
 #include "spool/dlines.h"
 #include "spool/spoolid.h"
 
@@ -218,7 +219,7 @@ static void json_diagnostics(struct json *j, const struct mailq_message *m)
 		json_int(j, "time", d.time);
 		json_bool(j, "told", d.tag == '+');
 		json_text_if(j, "action", x.action);
-		json_text_if(j, "status", x.status);
+		json_text_if(j, "status", status_word(x.status));
 		json_text_if(j, "diagnostic", x.text);
 		json_text_if(j, "remote", x.remote);
 		json_text_if(j, "text", d.message);

@@ -200,7 +200,7 @@ static const struct count_row {
 	{ "ready", "jobs ready", offsetof(struct mailq_count, ready) },
 	{ "waiting", "jobs waiting", offsetof(struct mailq_count, waiting) },
 	{ "fed", "jobs with agents", offsetof(struct mailq_count, fed) },
-	{ "suspended", "hosts suspended",
+	{ "suspended", "destinations suspended",
 	  offsetof(struct mailq_count, suspended) },
 	{ "agents", "agents", offsetof(struct mailq_count, agents) },
 };

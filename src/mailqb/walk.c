@@ -148,8 +148,12 @@ static void finish_message(struct mailq_walk *w, struct batch *b)
 			return;
 		case MAILQ_LETTER_SKIPPED:
 			w->complain(err.text);
+			if (!mailq_filter_spool_id(w->filter, &m))
+				return;
 			break;
 		case MAILQ_LETTER_READ:
+			if (!mailq_filter_spool_id(w->filter, &m))
+				return;
 			/* Ages are the scheduler's, whose clock is steady. */
 			if (b->jobs[0].arrived != 0)
 				m.arrived = b->jobs[0].arrived;
@@ -226,6 +230,7 @@ static void find_name(const struct mailq_walk *w, struct slice id,
 {
 	struct jobname job;
 
+	id = mailq_id_name(id);
 	for (unsigned levels = 0; levels <= 2; levels++) {
 		str_clear(ret);
 		if (jobname_parse(id, &job, NULL) == 0 && job.prefix.len == 0)
@@ -300,28 +305,35 @@ int mailq_walk_scheduler(struct mailq_walk *w, struct mailq_client *c,
 
 /* ---- from the files ----------------------------------------------------- */
 
-/* One control file. False: nobody wants more. */
-static bool read_letter(struct mailq_walk *w, struct slice name)
+/*
+ * One control file. 0: nobody wants more; 1: go on. One that only others may
+ * read is not alone: a list without them all would be none.
+ */
+static int read_letter(struct mailq_walk *w, struct slice name, struct err *err)
 {
 	struct mailq_message m = { 0 };
-	struct err err;
 
 	arena_reset(w->desk.arena);
 	if (!mailq_filter_name(w->filter, name))
-		return true;
-	switch (mailq_letter_read(&w->desk, name, &m, &err)) {
+		return 1;
+	err_set(err, 0, "%s", "");
+	switch (mailq_letter_read(&w->desk, name, &m, err)) {
 	case MAILQ_LETTER_GONE:
-		return true;
+		return 1;
 	case MAILQ_LETTER_SKIPPED:
-		w->complain(err.text);
-		return true;
+		if (err->code == EACCES || err->code == EPERM)
+			return -1;
+		w->complain(err->text);
+		return 1;
 	case MAILQ_LETTER_READ:
+		if (!mailq_filter_spool_id(w->filter, &m))
+			return 1;
 		break;
 	}
 	mailq_letter_rcpts(&w->desk, &m);
 	if (!mailq_filter_message(w->filter, &m, w->now) || !sift(w, &m))
-		return true;
-	return w->take(w->context, &m);
+		return 1;
+	return w->take(w->context, &m) ? 1 : 0;
 }
 
 static bool is_hash_dir(const char *name)
@@ -352,7 +364,7 @@ static int read_dir(struct mailq_walk *w, const char *prefix, struct err *err)
 			str_addc(&name, '/');
 			r = read_dir(w, str_cstr(&name), err);
 		} else if (ascii_is_digit(entry->d_name[0])) {
-			r = read_letter(w, str_slice(&name));
+			r = read_letter(w, str_slice(&name), err);
 		}
 	}
 	closedir(dir);

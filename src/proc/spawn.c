@@ -94,6 +94,9 @@ static void reset_signals(uint64_t ignored)
 	for (int s = 1; s < _NSIG; s++)
 		if (ignored == 0 || (ignored & signal_bit(s)) != 0)
 			syscall(SYS_rt_sigaction, s, act, NULL, set_size);
+	/* By now it may wait: our parent is dead, and its handler, which we
+	 * still have, would swallow it. */
+	syscall(SYS_rt_sigaction, SIGTERM, act, NULL, set_size);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

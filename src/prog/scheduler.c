@@ -95,9 +95,11 @@ static _Noreturn void fail(int status, const char *text)
 	if (status == EX_USAGE)
 		fputs("usage: scheduler [-HvV] [-f configfile] [-l statistics] "
 		      "[-L logfile]\n"
-		      "                 [-P postoffice] [-R starts]\n"
-		      "                 [-Z zenvfile] "
-		      "[-O events=file] [-O scan=seconds]\n",
+		      "                 [-P postoffice] [-R starts] "
+		      "[-Z zenvfile]\n"
+		      "                 [-O events=file] [-O metrics=where] "
+		      "[-O scan=seconds]\n"
+		      "                 [-O submit=on] [-O syslog=path]\n",
 		      stderr);
 	exit(status);
 }

@@ -262,17 +262,25 @@ void queue_rcpt_set(struct queue *q, struct queue_job *j, size_t i,
 		j->message->n_left--;
 	if (r->state == QUEUE_RCPT_DONE)
 		j->message->n_left++;
+	if (state == QUEUE_RCPT_EXPIRING)
+		j->n_expiring++;
+	if (r->state == QUEUE_RCPT_EXPIRING)
+		j->n_expiring--;
 	r->state = (uint8_t)state;
 	count_rcpt(q, j, i, 1);
 }
 
 void queue_job_settle(struct queue *q, struct queue_job *j, int64_t now)
 {
-	size_t n_busy = queue_job_count(j, QUEUE_RCPT_BUSY);
+	size_t n_busy;
 
 	/* What is just failing no agent may take: all of them are awaited. */
-	if (queue_job_count(j, QUEUE_RCPT_EXPIRING) > 0 ||
-	    queue_job_count(j, QUEUE_RCPT_OPEN) + n_busy == 0) {
+	if (j->n_expiring > 0) {
+		queue_job_set(q, j, QUEUE_JOB_RESTING, now);
+		return;
+	}
+	n_busy = queue_job_count(j, QUEUE_RCPT_BUSY);
+	if (queue_job_count(j, QUEUE_RCPT_OPEN) + n_busy == 0) {
 		queue_job_set(q, j, QUEUE_JOB_RESTING, now);
 		return;
 	}

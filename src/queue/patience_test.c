@@ -100,6 +100,27 @@ static void test_who_is_quick_is_fed_more(void **state)
 	     "feed1:10@a");
 }
 
+static void test_a_backlog_that_is_soon_done_needs_no_more(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->patience = SEC;
+	p->clauses[0].maxthr = 4;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	for (uint64_t i = 2; i <= 6; i++)
+		play_add(p, i, "smtp/a");
+	PLAY(p, 0, "finish:1 feed1:2@a");
+	/* It was quick; until it falls silent. */
+	PLAY(p, 4, "");
+	PLAY(p, 1, "start2@a start3@a");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -107,6 +128,7 @@ int main(void)
 		T(test_agents_are_not_started_in_a_burst),
 		T(test_a_steady_flow_gets_an_agent_of_its_own),
 		T(test_who_is_quick_is_fed_more),
+		T(test_a_backlog_that_is_soon_done_needs_no_more),
 	};
 
 	return TEST_RUN(tests);

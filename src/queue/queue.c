@@ -96,12 +96,6 @@ int64_t queue_arrived(const struct queue *q, struct slice name)
 	return m != NULL ? m->arrived : 0;
 }
 
-static bool is_same_place(const struct queue_rcpt *a,
-			  const struct queue_rcpt *b)
-{
-	return slice_eq(a->channel, b->channel) && slice_eq(a->host, b->host);
-}
-
 static struct queue_place make_place(const struct queue_rcpt *r)
 {
 	return (struct queue_place){
@@ -141,48 +135,54 @@ static void leave_thread(struct queue *q, struct queue_job *j)
 		t->oldest = INT64_MAX;
 }
 
-/* Takes recipients [i] and all later ones of the same channel and host. */
-static struct queue_job *make_job(struct queue *q,
-				  const struct queue_message *m, size_t i,
-				  bool *is_taken, int64_t now)
+/* An empty job with room for all recipients of the message at a thread. */
+static struct queue_job *make_job(struct queue_letter *letter,
+				  struct queue_thread *t)
 {
-	const struct queue_rcpt *first = &m->rcpts[i];
-	size_t n = 0;
-	struct queue_job *j;
+	struct queue_job *j = mem_zero(1, offsetof(struct queue_job, rcpts) +
+					      t->n_mine * sizeof(j->rcpts[0]));
 
-	for (size_t k = i; k < m->n_rcpts; k++)
-		n += !is_taken[k] && is_same_place(first, &m->rcpts[k]);
-	j = mem_zero(1, sizeof(*j) + n * sizeof(j->rcpts[0]));
 	j->timer.kind = QUEUE_TIMER_JOB;
 	j->state = QUEUE_JOB_RESTING;
-	for (size_t k = i; k < m->n_rcpts; k++) {
-		if (is_taken[k] || !is_same_place(first, &m->rcpts[k]))
-			continue;
-		is_taken[k] = true;
-		j->rcpts[j->n_rcpts++] = make_place(&m->rcpts[k]);
-		if (m->rcpts[k].n_delays > j->n_delays)
-			j->n_delays = (uint8_t)m->rcpts[k].n_delays;
-	}
-	j->thread = queue_thread_get(q, first->channel, first->host, now);
-	enter_thread(q, j, m->arrived);
+	j->message = letter;
+	j->thread = t;
 	return j;
 }
 
-/* The jobs of a message, in the order of their first recipients. */
+/*
+ * The jobs of a message, in the order of their first recipients. There may be
+ * as many as recipients, so each of those finds its own by its thread.
+ */
 static void make_jobs(struct queue *q, struct queue_letter *letter,
 		      const struct queue_message *m, int64_t now)
 {
-	bool *is_taken = mem_zero(m->n_rcpts + 1, sizeof(*is_taken));
-	struct queue_job **link = &letter->jobs;
+	struct queue_thread **threads =
+	    mem_zero(m->n_rcpts + 1, sizeof(void *));
+	struct queue_job **link = &letter->jobs, *j;
 
 	for (size_t i = 0; i < m->n_rcpts; i++) {
-		if (is_taken[i])
-			continue;
-		*link = make_job(q, m, i, is_taken, now);
-		(*link)->message = letter;
-		link = &(*link)->next;
+		threads[i] = queue_thread_get(q, m->rcpts[i].channel,
+					      m->rcpts[i].host, now);
+		threads[i]->n_mine++;
 	}
-	free(is_taken);
+	for (size_t i = 0; i < m->n_rcpts; i++) {
+		struct queue_thread *t = threads[i];
+
+		if (t->mine == NULL) {
+			*link = t->mine = make_job(letter, t);
+			link = &(*link)->next;
+		}
+		j = t->mine;
+		j->rcpts[j->n_rcpts++] = make_place(&m->rcpts[i]);
+		if (m->rcpts[i].n_delays > j->n_delays)
+			j->n_delays = (uint8_t)m->rcpts[i].n_delays;
+	}
+	for (j = letter->jobs; j != NULL; j = j->next) {
+		j->thread->mine = NULL;
+		j->thread->n_mine = 0;
+		enter_thread(q, j, m->arrived);
+	}
+	free(threads);
 }
 
 static struct queue_letter *
@@ -204,13 +204,10 @@ new_letter(struct queue *q, const struct queue_message *m, int64_t now)
 }
 
 /* What the file says of a recipient counts, but what expires goes on. */
-static void compare(struct queue *q, struct queue_letter *letter,
+static void compare(struct queue *q, struct queue_job *j, size_t i,
 		    const struct queue_rcpt *r, int64_t now)
 {
-	size_t i;
-	struct queue_job *j = queue_rcpt_find(letter, r->offset, &i);
-
-	if (j == NULL || j->rcpts[i].state == QUEUE_RCPT_EXPIRING)
+	if (j->rcpts[i].state == QUEUE_RCPT_EXPIRING)
 		return;
 	/* A job that is with an agent is locked by that. */
 	if (r->state == QUEUE_RCPT_BUSY && j->state == QUEUE_JOB_FED)
@@ -222,10 +219,14 @@ static void compare(struct queue *q, struct queue_letter *letter,
 }
 
 static void refresh(struct queue *q, struct queue_letter *letter,
-		    const struct queue_message *m, int64_t now)
+		    const struct queue_message *m,
+		    struct queue_job *const *jobs, int64_t now)
 {
+	size_t at;
+
 	for (size_t i = 0; i < m->n_rcpts; i++)
-		compare(q, letter, &m->rcpts[i], now);
+		if (queue_job_has(jobs[i], m->rcpts[i].offset, &at))
+			compare(q, jobs[i], at, &m->rcpts[i], now);
 	if (letter->n_left > 0)
 		letter->is_finishing = false;
 	for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
@@ -237,48 +238,64 @@ static void refresh(struct queue *q, struct queue_letter *letter,
 }
 
 /*
- * Has a message of this name the same recipients? Else it is another one: the
- * first was removed behind our back, and names come again.
+ * Has a message of this name the same recipients? Then jobs are theirs, one by
+ * one. Else it is another one: the first was removed behind our back, and names
+ * come again.
  */
-static bool is_same_message(const struct queue_letter *letter,
-			    const struct queue_message *m)
+static bool is_same_message(const struct queue *q, struct queue_letter *letter,
+			    const struct queue_message *m,
+			    struct queue_job **jobs)
 {
-	size_t n = 0, i;
+	size_t n = 0, same = 0, i;
 
-	for (const struct queue_job *j = letter->jobs; j != NULL; j = j->next)
+	for (struct queue_job *j = letter->jobs; j != NULL; j = j->next) {
+		j->thread->mine = j;
 		n += j->n_rcpts;
-	if (n != m->n_rcpts)
-		return false;
-	for (size_t k = 0; k < m->n_rcpts; k++) {
-		const struct queue_job *j =
-		    queue_rcpt_find(letter, m->rcpts[k].offset, &i);
-
-		if (j == NULL ||
-		    !slice_eq(j->thread->channel->name, m->rcpts[k].channel) ||
-		    !slice_eq(queue_thread_host(j->thread), m->rcpts[k].host))
-			return false;
 	}
-	return true;
+	for (; same < m->n_rcpts && n == m->n_rcpts; same++) {
+		const struct queue_rcpt *r = &m->rcpts[same];
+		struct queue_thread *t =
+		    queue_thread_find(q, r->channel, r->host);
+
+		jobs[same] = t != NULL ? t->mine : NULL;
+		if (jobs[same] == NULL ||
+		    !queue_job_has(jobs[same], r->offset, &i))
+			break;
+	}
+	for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
+		j->thread->mine = NULL;
+	return n == m->n_rcpts && same == n;
+}
+
+/* A message that is not known yet. */
+static struct queue_letter *take_in(struct queue *q,
+				    const struct queue_message *m, int64_t now)
+{
+	struct queue_letter *letter;
+
+	if (q->began == 0)
+		q->began = now;
+	letter = new_letter(q, m, now);
+	make_jobs(q, letter, m, now);
+	for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
+		queue_job_settle(q, j, now);
+	return letter;
 }
 
 void queue_add(struct queue *q, const struct queue_message *m, int64_t now)
 {
 	struct queue_letter *letter = queue_letter_find(q, m->name);
+	struct queue_job **jobs = NULL;
 
-	if (letter != NULL && !is_same_message(letter, m)) {
-		queue_forget(q, m->name, now);
-		letter = NULL;
-	}
-	if (letter != NULL) {
-		refresh(q, letter, m, now);
+	if (letter != NULL)
+		jobs = mem_zero(m->n_rcpts + 1, sizeof(void *));
+	if (letter != NULL && is_same_message(q, letter, m, jobs)) {
+		refresh(q, letter, m, jobs, now);
 	} else {
-		if (q->began == 0)
-			q->began = now;
-		letter = new_letter(q, m, now);
-		make_jobs(q, letter, m, now);
-		for (struct queue_job *j = letter->jobs; j != NULL; j = j->next)
-			queue_job_settle(q, j, now);
+		queue_forget(q, m->name, now);
+		letter = take_in(q, m, now);
 	}
+	free(jobs);
 	if (m->has_unreported)
 		queue_letter_unreported(q, letter, now);
 	queue_letter_check(q, letter, now);
@@ -514,6 +531,7 @@ void queue_reload(struct queue *q, const struct queue_config *config,
 	    mem_zero(config->n_clauses + 1, sizeof(*q->ring_agents));
 	for (struct queue_thread *t = q->threads; t != NULL; t = t->hh.next) {
 		queue_thread_route(q, t);
+		queue_thread_adapt(q, t, now);
 		queue_thread_update(q, t, now);
 	}
 	for (struct queue_letter *m = q->letters; m != NULL; m = m->hh.next)

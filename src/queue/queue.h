@@ -131,7 +131,10 @@ void queue_forget(struct queue *q, struct slice name, int64_t now);
 
 /* ---- agents ------------------------------------------------------------- */
 
-/* An agent says "#hungry": the oldest of its lines has been dealt with. */
+/*
+ * An agent says "#hungry": the oldest of its lines has been dealt with. If it
+ * said nothing else of it, the file is looked at.
+ */
 void queue_hungry(struct queue *q, uint32_t agent, int64_t now);
 
 /*
@@ -185,7 +188,8 @@ void queue_site(struct queue *q, uint32_t agent, struct slice key, int64_t now);
 
 /*
  * The agent is gone, or could never be started. Its line at work waits as if
- * it had been deferred, the others go at once. After a bad end the pool waits
+ * it had been deferred, the others go at once; the files of all are looked at,
+ * for what it had locked, or done and not said. After a bad end the pool waits
  * before it starts another one, longer each time that one never was ready.
  */
 void queue_agent_gone(struct queue *q, uint32_t agent, bool was_bad,

@@ -32,7 +32,7 @@ static void test_lines_of_a_dead_agent_come_back(void **state)
 	queue_hungry(p->q, 1, p->now);
 	PLAY(p, 0, "feed1:1@a feed1:2@a");
 	queue_agent_gone(p->q, 1, true, p->now);
-	PLAY(p, 0, ""); /* not at once */
+	PLAY(p, 0, "look:1 look:2"); /* they go, but not at once */
 	PLAY(p, 1, "start2@a");
 	queue_hungry(p->q, 2, p->now);
 	PLAY(p, 0, "feed2:2@a"); /* what it had not begun */
@@ -255,6 +255,29 @@ static void test_channel_rate_holds_for_all_its_threads(void **state)
 	PLAY(p, 1, "feed3:3@c");
 }
 
+static void test_site_rate_holds_for_all_its_threads(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].site_rate = (struct queue_rate){ 1, 10 };
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	PLAY(p, 0, "start1@a start2@b");
+	for (uint32_t i = 1; i <= 2; i++) {
+		queue_hungry(p->q, i, p->now);
+		queue_site(p->q, i, SLICE("mx"), p->now);
+		play_answer(p, i, i, QUEUE_DELIVERED);
+	}
+	/* Now it is known that both lead to one place. */
+	PLAY(p, 0, "feed1:1@a finish:1 feed2:2@b finish:2");
+	play_add(p, 3, "smtp/a");
+	play_add(p, 4, "smtp/b");
+	PLAY(p, 9, "feed1:3@a");
+	PLAY(p, 1, "feed2:4@b");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -270,6 +293,7 @@ int main(void)
 		T(test_site_is_spared_as_a_whole),
 		T(test_rates_are_kept),
 		T(test_channel_rate_holds_for_all_its_threads),
+		T(test_site_rate_holds_for_all_its_threads),
 	};
 
 	return TEST_RUN(tests);

@@ -41,6 +41,7 @@ enum {
 	QUEUE_WARM_MAX = 32,  /* idle agents looked at for the same host */
 	QUEUE_AT_ONCE = 4,    /* agents of a pool that are started at once */
 	QUEUE_PACE_ONE = 16,  /* parts of a millisecond */
+	QUEUE_IN_TIME = 5,    /* patiences that a backlog may take */
 	QUEUE_WARM = 10 * QUEUE_SECOND, /* a connection is worth keeping */
 	QUEUE_WHY_MAX = 400		/* bytes that are kept */
 };
@@ -89,10 +90,12 @@ struct queue_job {
 	int64_t before; /* asked not to be tried earlier, ms */
 	uint32_t ready; /* place in the thread's heap */
 	uint32_t n_rcpts;
+	uint32_t n_expiring; /* of them */
 	uint16_t tries;
 	uint8_t state;	  /* enum queue_job_state */
 	uint8_t n_delays; /* times its sender was told of its delay */
 	bool must_look;	  /* at the file before it goes */
+	bool was_told;	  /* QUEUE_JOB_FED: its agent said something of it */
 	bool is_kicked;	  /* by command: it goes before others */
 	bool has_trouble; /* it could not be failed: not before its wake-up */
 	struct queue_place rcpts[];
@@ -135,8 +138,8 @@ struct queue_pool { /* agents of one clause and channel */
 	TAILQ_ENTRY(queue_pool) link;
 	size_t clause;
 	struct queue_channel *channel;
-	struct queue_threads runnable;
-	struct queue_agents idle; /* the one idle longest first */
+	struct queue_threads runnable[2]; /* without agents; with some */
+	struct queue_agents idle;	  /* the one idle longest first */
 	unsigned n_agents;
 	unsigned failures;  /* starts in a row that came to nothing */
 	int64_t started;    /* the last start, ms */
@@ -180,6 +183,9 @@ struct queue_thread {
 	int64_t oldest;	   /* arrival of a job, ms; INT64_MAX: not known */
 	int64_t since;	   /* QUEUE_THREAD_RUNNABLE: or it got an agent, ms */
 	int64_t served;	   /* the last agent came, ms; 0: none yet */
+	int64_t answered;  /* the last answer came, ms */
+	struct queue_job *mine; /* of the message that is looked at; or NULL */
+	size_t n_mine;		/* recipients, while that is made */
 	size_t n_jobs;
 	size_t n_kicked; /* ready jobs that are */
 	size_t n_waiting, n_fed;
@@ -189,6 +195,7 @@ struct queue_thread {
 	uint32_t pace;
 	uint8_t place; /* enum queue_thread_place */
 	bool is_suspended, is_probing;
+	bool has_agents; /* QUEUE_THREAD_RUNNABLE: in which list */
 	uint16_t host_len;
 	uint16_t key_len;
 	char key[]; /* channel NUL host */
@@ -364,6 +371,9 @@ bool queue_thread_may_feed(struct queue *q, struct queue_thread *t,
 			   int64_t now);
 /* One job has gone: the rates count it. */
 void queue_thread_fed(struct queue *q, struct queue_thread *t, int64_t now);
+
+/* Its rates may be others now, after a reload. */
+void queue_thread_adapt(struct queue *q, struct queue_thread *t, int64_t now);
 
 /* How many agents it may have. */
 unsigned queue_thread_agents_max(const struct queue *q,

@@ -1,11 +1,12 @@
 /*
  * queue_scale_test.c - a million recipients in 200,000 messages: what they
- * take in memory.
+ * take in memory; and one message to a hundred thousand hosts.
  */
 #include "queue/test_queue.h"
 
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { LETTERS = 200000, EACH = 5, HOSTS = 20000 };
 
@@ -64,10 +65,70 @@ static void test_recipients_take_less_than_300_bytes(void **state)
 	play_end(&p);
 }
 
+/*
+ * One message to so many hosts, or recipients at one, that work which grew with
+ * their square would take minutes: for who looks at the clock of this test.
+ */
+static void play_wide(struct play *p, size_t n, size_t hosts)
+{
+	struct queue_rcpt *list = calloc(n, sizeof(*list));
+	char(*names)[48] = calloc(n, sizeof(*names));
+	struct queue_message m = { .id = 7,
+				   .name = SLICE("7"),
+				   .arrived = p->now,
+				   .rcpts = list,
+				   .n_rcpts = n };
+
+	assert_non_null(list);
+	assert_non_null(names);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(names[i], sizeof(names[i]), "mail%zu.example.com",
+			 i % hosts);
+		list[i] = (struct queue_rcpt){ .offset = 100 + 80 * i,
+					       .channel = SLICE("smtp"),
+					       .host = slice_of(names[i]) };
+	}
+	queue_add(p->q, &m, p->now);
+	free(list);
+	free(names);
+}
+
+static void test_a_message_to_very_many_is_no_stall(void **state)
+{
+	static const struct {
+		size_t n, hosts;
+	} rows[] = { { 100000, 100000 }, { 300000, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct queue_action a;
+		size_t n_expired = 0;
+		struct play p;
+
+		play_make(&p);
+		play_begin(&p);
+		play_wide(&p, rows[i].n, rows[i].hosts);
+		for (unsigned k = 0; k < 5; k++) /* as after resyncs */
+			play_wide(&p, rows[i].n, rows[i].hosts);
+		assert_int_equal(queue_count(p.q).open, rows[i].n);
+		assert_int_equal(queue_count(p.q).jobs, rows[i].hosts);
+		p.now += 2000 * SEC;
+		queue_run(p.q, p.now);
+		while (queue_next(p.q, &a))
+			for (size_t k = 0; k < a.n_offsets; k++, n_expired++)
+				if (rows[i].hosts == 1)
+					queue_settle(p.q, SLICE("7"),
+						     a.offsets[k], true, p.now);
+		assert_int_equal(n_expired, rows[i].n);
+		play_end(&p);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients_take_less_than_300_bytes),
+		cmocka_unit_test(test_a_message_to_very_many_is_no_stall),
 	};
 
 	return TEST_RUN(tests);

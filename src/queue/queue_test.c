@@ -150,7 +150,9 @@ static void test_what_an_agent_leaves_unsaid_waits(void **state)
 	queue_hungry(p->q, 1, p->now);
 	PLAY(p, 9, "");
 	PLAY(p, 1, "feed1:1@a");
-	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	queue_hungry(p->q, 1, p->now); /* not a word: what does the file say? */
+	PLAY(p, 0, "look:1");
+	play_add(p, 1, "=smtp/a =smtp/a");
 	PLAY(p, 0, "finish:1");
 }
 
@@ -243,7 +245,7 @@ static void test_old_mail_expires(void **state)
 	queue_hungry(p->q, 2, p->now);
 	PLAY(p, 0, "feed2:1@a");
 	queue_hungry(p->q, 2, p->now);
-	PLAY(p, 50, "stop2");
+	PLAY(p, 50, "look:1 stop2");
 	queue_agent_gone(p->q, 2, false, p->now);
 	PLAY(p, 349, "");
 	PLAY(p, 1, "expire:1/10/30"); /* what is held stays */
@@ -539,6 +541,131 @@ static void test_shut_stops_everything(void **state)
 	PLAY(p, 100, "finish:1");
 }
 
+static int find_nothing(void *context, struct slice channel, struct slice host)
+{
+	(void)context;
+	(void)channel;
+	(void)host;
+	return QUEUE_NO_CLAUSE;
+}
+
+static void test_destination_that_died_without_a_clause_waits_too(void **state)
+{
+	struct play *p = &play;
+	struct queue_config config;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	config = play_config(p);
+	config.find = find_nothing;
+	queue_reload(p->q, &config, p->now);
+	play_answer(p, 1, 1, QUEUE_DEFERRED_ALL);
+	PLAY(p, 1, "stop1");
+	queue_agent_gone(p->q, 1, false, p->now);
+	config = play_config(p);
+	queue_reload(p->q, &config, p->now);
+	PLAY(p, 58, "");
+	PLAY(p, 1, "start2@a");
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed2:1@a");
+	play_answer(p, 2, 1, QUEUE_DEFERRED_ALL);
+	PLAY(p, 9, ""); /* not at once, and not for ever */
+	PLAY(p, 20, "feed2:1@a");
+}
+
+static void test_new_rates_hold_from_the_reload_on(void **state)
+{
+	struct play *p = &play;
+	struct queue_config config;
+
+	(void)state;
+	p->clauses[0].rate = (struct queue_rate){ 1, 900 };
+	play_begin(p);
+	for (uint64_t i = 1; i <= 4; i++)
+		play_add(p, i, "smtp/a");
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	play_answer(p, 1, 1, QUEUE_DELIVERED);
+	PLAY(p, 40, "finish:1");
+	p->clauses[0].rate = (struct queue_rate){ 1, 10 };
+	config = play_config(p);
+	queue_reload(p->q, &config, p->now);
+	PLAY(p, 10, "stop1 start2@a");
+	queue_hungry(p->q, 2, p->now);
+	PLAY(p, 0, "feed2:2@a");
+	play_answer(p, 2, 2, QUEUE_DELIVERED);
+	PLAY(p, 9, "finish:2");
+	p->clauses[0].rate = (struct queue_rate){ 0, 0 };
+	config = play_config(p);
+	queue_reload(p->q, &config, p->now);
+	PLAY(p, 0, "stop2 start3@a");
+}
+
+/* Threads a, b and c are of one site, and each has an agent that is idle. */
+static void play_site(struct play *p)
+{
+	p->clauses[0].maxsite = 1;
+	play_begin(p);
+	play_add(p, 1, "smtp/a");
+	play_add(p, 2, "smtp/b");
+	play_add(p, 3, "smtp/c");
+	play_run(p, 0);
+	for (uint32_t i = 1; i <= 3; i++) {
+		queue_hungry(p->q, i, p->now);
+		queue_site(p->q, i, SLICE("mx"), p->now);
+		play_answer(p, i, i, QUEUE_DELIVERED);
+		play_run(p, 0);
+	}
+}
+
+static void test_who_cannot_go_leaves_its_place_at_the_site(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_site(p);
+	play_add(p, 4, "smtp/a");
+	PLAY(p, 0, "feed1:4@a");
+	play_add(p, 5, "smtp/b");
+	play_add(p, 6, "smtp/c");
+	PLAY(p, 5, "");
+	play_answer(p, 1, 4, QUEUE_DELIVERED); /* now c may */
+	queue_forget(p->q, SLICE("6"), p->now);
+	PLAY(p, 0, "finish:4 feed2:5@b");
+}
+
+static void
+test_who_waits_for_its_rate_leaves_its_place_at_the_site(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	p->clauses[0].rate = (struct queue_rate){ 1, 100 };
+	play_site(p);
+	play_run(p, 50); /* they are stopped */
+	for (uint32_t i = 1; i <= 3; i++)
+		queue_agent_gone(p->q, i, false, p->now);
+	play_add(p, 4, "smtp/d");
+	PLAY(p, 1, "start4@d");
+	queue_hungry(p->q, 4, p->now);
+	PLAY(p, 0, "feed4:4@d");
+	queue_site(p->q, 4, SLICE("mx"), p->now);
+	PLAY(p, 50, "");
+	play_add(p, 5, "smtp/a");
+	play_add(p, 6, "smtp/b");
+	play_answer(p, 4, 4, QUEUE_DELIVERED);
+	play_add(p, 7, "smtp/d"); /* d has used up its rate */
+	PLAY(p, 0, "finish:4 feed4:5@a");
+	play_add(p, 8, "smtp/a"); /* and so has a, soon */
+	play_answer(p, 4, 5, QUEUE_DELIVERED);
+	PLAY(p, 0, "finish:5 feed4:6@b");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -566,6 +693,10 @@ int main(void)
 		T(test_age_order_is_kept),
 		T(test_finish_that_failed_comes_again),
 		T(test_reload_moves_threads_and_stops_agents),
+		T(test_destination_that_died_without_a_clause_waits_too),
+		T(test_new_rates_hold_from_the_reload_on),
+		T(test_who_cannot_go_leaves_its_place_at_the_site),
+		T(test_who_waits_for_its_rate_leaves_its_place_at_the_site),
 		T(test_shut_stops_everything),
 	};
 

@@ -50,6 +50,15 @@ int64_t retry_bucket_ready(const struct retry_bucket *b, struct queue_rate r,
 	return at <= now * MS ? now : (at + MS - 1) / MS;
 }
 
+void retry_bucket_adapt(struct retry_bucket *b, struct queue_rate r,
+			int64_t now)
+{
+	int64_t most = now * MS + (int64_t)r.seconds * 1000 * MS;
+
+	if (b->next_us > most)
+		b->next_us = most;
+}
+
 void retry_bucket_take(struct retry_bucket *b, struct queue_rate r, int64_t now)
 {
 	if (r.jobs == 0)

@@ -31,6 +31,10 @@ struct retry_bucket {
 int64_t retry_bucket_ready(const struct retry_bucket *b, struct queue_rate r,
 			   int64_t now);
 
+/* Another rate holds from now on: no more is used up than it could have. */
+void retry_bucket_adapt(struct retry_bucket *b, struct queue_rate r,
+			int64_t now);
+
 /* One job goes now. */
 void retry_bucket_take(struct retry_bucket *b, struct queue_rate r,
 		       int64_t now);

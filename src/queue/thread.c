@@ -56,7 +56,8 @@ static struct queue_pool *get_pool(struct queue *q, size_t clause,
 	p->timer.kind = QUEUE_TIMER_POOL;
 	p->clause = clause;
 	p->channel = channel;
-	TAILQ_INIT(&p->runnable);
+	TAILQ_INIT(&p->runnable[false]);
+	TAILQ_INIT(&p->runnable[true]);
 	TAILQ_INIT(&p->idle);
 	TAILQ_INSERT_TAIL(&q->pools, p, link);
 	return p;
@@ -155,6 +156,27 @@ static void let_one_go(struct queue *q, struct queue_threads *list, int64_t now)
 	queue_thread_update(q, t, now);
 }
 
+static bool site_is_full(const struct queue *q, const struct queue_thread *t)
+{
+	const struct queue_clause *c = queue_thread_clause(q, t);
+
+	return t->site != NULL &&
+	       t->site->n_agents >=
+		   retry_window_agents(&t->site->window, c->maxsite);
+}
+
+/*
+ * One that was let go at the site has an agent now, or will not need one: if
+ * there is still room the next may look.
+ */
+static void pass_on(struct queue *q, struct queue_site *s, int64_t now)
+{
+	struct queue_thread *t = s != NULL ? TAILQ_FIRST(&s->blocked) : NULL;
+
+	if (t != NULL && !site_is_full(q, t))
+		let_one_go(q, &s->blocked, now);
+}
+
 void queue_limit_timer(struct queue *q, struct queue_limit *l, int64_t now)
 {
 	struct queue_thread *t = TAILQ_FIRST(&l->waiting);
@@ -170,13 +192,14 @@ void queue_limit_timer(struct queue *q, struct queue_limit *l, int64_t now)
 
 /* Waits in the list of a limit until `at`. */
 static void wait_for(struct queue *q, struct queue_thread *t,
-		     struct queue_limit *l, int64_t at)
+		     struct queue_limit *l, int64_t at, int64_t now)
 {
 	queue_thread_rest(q, t);
 	t->place = QUEUE_THREAD_LIMITED;
 	t->limit = l;
 	TAILQ_INSERT_TAIL(&l->waiting, t, link);
 	queue_timer_set(q, &l->timer, at);
+	pass_on(q, t->site, now);
 }
 
 bool queue_thread_may_feed(struct queue *q, struct queue_thread *t, int64_t now)
@@ -193,14 +216,14 @@ bool queue_thread_may_feed(struct queue *q, struct queue_thread *t, int64_t now)
 	at =
 	    retry_bucket_ready(&t->channel->limit.bucket, c->channel_rate, now);
 	if (at > now) {
-		wait_for(q, t, &t->channel->limit, at);
+		wait_for(q, t, &t->channel->limit, at, now);
 		return false;
 	}
 	if (t->site == NULL)
 		return true;
 	at = retry_bucket_ready(&t->site->limit.bucket, c->site_rate, now);
 	if (at > now)
-		wait_for(q, t, &t->site->limit, at);
+		wait_for(q, t, &t->site->limit, at, now);
 	return at <= now;
 }
 
@@ -212,6 +235,20 @@ void queue_thread_fed(struct queue *q, struct queue_thread *t, int64_t now)
 	retry_bucket_take(&t->channel->limit.bucket, c->channel_rate, now);
 	if (t->site != NULL)
 		retry_bucket_take(&t->site->limit.bucket, c->site_rate, now);
+}
+
+void queue_thread_adapt(struct queue *q, struct queue_thread *t, int64_t now)
+{
+	const struct queue_clause *c = queue_thread_clause(q, t);
+
+	if (!t->is_suspended)
+		t->until = 0; /* it waited for a rate */
+	if (c == NULL)
+		return;
+	retry_bucket_adapt(&t->bucket, c->rate, now);
+	retry_bucket_adapt(&t->channel->limit.bucket, c->channel_rate, now);
+	if (t->site != NULL)
+		retry_bucket_adapt(&t->site->limit.bucket, c->site_rate, now);
 }
 
 /* ---- sites -------------------------------------------------------------- */
@@ -240,8 +277,8 @@ void queue_site_agents(struct queue *q, struct queue_site *s, int change,
 	if (s == NULL)
 		return;
 	s->n_agents = (unsigned)((int)s->n_agents + change);
-	if (change < 0)
-		let_one_go(q, &s->blocked, now);
+	if (change <= 0)
+		pass_on(q, s, now);
 }
 
 void queue_thread_set_site(struct queue *q, struct queue_thread *t,
@@ -256,8 +293,7 @@ void queue_thread_set_site(struct queue *q, struct queue_thread *t,
 		queue_thread_rest(q, t);
 		t->site = NULL;
 		old->n_threads--;
-		if (t->n_agents > 0)
-			queue_site_agents(q, old, -(int)t->n_agents, now);
+		queue_site_agents(q, old, -(int)t->n_agents, now);
 		if (old->n_threads == 0) {
 			queue_timer_stop(q, &old->limit.timer);
 			HASH_DELETE(hh, q->sites, old);
@@ -270,15 +306,6 @@ void queue_thread_set_site(struct queue *q, struct queue_thread *t,
 		queue_site_agents(q, t->site, (int)t->n_agents, now);
 	}
 	queue_thread_update(q, t, now);
-}
-
-static bool site_is_full(const struct queue *q, const struct queue_thread *t)
-{
-	const struct queue_clause *c = queue_thread_clause(q, t);
-
-	return t->site != NULL &&
-	       t->site->n_agents >=
-		   retry_window_agents(&t->site->window, c->maxsite);
 }
 
 /* ---- where a thread stands ---------------------------------------------- */
@@ -298,7 +325,7 @@ void queue_thread_rest(struct queue *q, struct queue_thread *t)
 	(void)q;
 	switch ((enum queue_thread_place)t->place) {
 	case QUEUE_THREAD_RUNNABLE:
-		TAILQ_REMOVE(&t->pool->runnable, t, link);
+		TAILQ_REMOVE(&t->pool->runnable[t->has_agents], t, link);
 		break;
 	case QUEUE_THREAD_LIMITED:
 		TAILQ_REMOVE(&t->limit->waiting, t, link);
@@ -314,6 +341,22 @@ void queue_thread_rest(struct queue *q, struct queue_thread *t)
 	t->place = QUEUE_THREAD_RESTING;
 }
 
+/* Until when its agents will be done with all that waits; 0: they will not. */
+static int64_t in_time_until(const struct queue *q,
+			     const struct queue_thread *t, int64_t now)
+{
+	int64_t patience = q->config.patience * QUEUE_IN_TIME, left;
+
+	if (patience == 0 || t->n_agents == 0 || t->pace == 0 ||
+	    t->ready.n == 0)
+		return 0;
+	left = (int64_t)t->ready.n * t->pace / QUEUE_PACE_ONE / t->n_agents;
+	/* They should not have fallen silent meanwhile. */
+	return left < patience && t->answered + patience > now
+		   ? t->answered + patience
+		   : 0;
+}
+
 static enum queue_thread_place
 place_of(const struct queue *q, const struct queue_thread *t, int64_t now)
 {
@@ -324,7 +367,8 @@ place_of(const struct queue *q, const struct queue_thread *t, int64_t now)
 	if (c == NULL || t->ready.n == 0 || q->is_shut ||
 	    (c->is_queue_only && t->n_kicked == 0) ||
 	    t->n_agents >= queue_thread_agents_max(q, t) ||
-	    (t->is_probing && t->n_fed > 0))
+	    t->n_agents >= t->ready.n + t->n_fed ||
+	    in_time_until(q, t, now) > 0 || (t->is_probing && t->n_fed > 0))
 		return QUEUE_THREAD_RESTING;
 	if (t->place == QUEUE_THREAD_LIMITED)
 		return QUEUE_THREAD_LIMITED;
@@ -336,13 +380,18 @@ place_of(const struct queue *q, const struct queue_thread *t, int64_t now)
 void queue_thread_update(struct queue *q, struct queue_thread *t, int64_t now)
 {
 	enum queue_thread_place place = place_of(q, t, now);
+	bool was_runnable = t->place == QUEUE_THREAD_RUNNABLE;
+	bool has_agents = t->n_agents > 0;
 
-	if (place != (enum queue_thread_place)t->place) {
+	if (place != (enum queue_thread_place)t->place ||
+	    (place == QUEUE_THREAD_RUNNABLE && t->has_agents != has_agents)) {
 		queue_thread_rest(q, t);
 		t->place = (uint8_t)place;
 		t->since = now;
+		t->has_agents = has_agents;
 		if (place == QUEUE_THREAD_RUNNABLE)
-			TAILQ_INSERT_TAIL(&t->pool->runnable, t, link);
+			TAILQ_INSERT_TAIL(&t->pool->runnable[has_agents], t,
+					  link);
 		else if (place == QUEUE_THREAD_BLOCKED)
 			TAILQ_INSERT_TAIL(&t->site->blocked, t, link);
 	}
@@ -350,8 +399,12 @@ void queue_thread_update(struct queue *q, struct queue_thread *t, int64_t now)
 		queue_timer_set(q, &t->timer, t->until);
 	else if (t->n_jobs == 0 && t->n_agents == 0)
 		queue_timer_set(q, &t->timer, now + QUEUE_LINGER);
+	else if (in_time_until(q, t, now) > 0)
+		queue_timer_set(q, &t->timer, in_time_until(q, t, now));
 	else
 		queue_timer_stop(q, &t->timer);
+	if (was_runnable && place != QUEUE_THREAD_RUNNABLE)
+		pass_on(q, t->site, now);
 }
 
 void queue_thread_set_suspended(struct queue *q, struct queue_thread *t,
@@ -403,8 +456,8 @@ void queue_thread_suspend(struct queue *q, struct queue_thread *t,
 		queue_thread_set_suspended(q, t, true);
 		t->is_probing = false;
 		t->tries++;
-		if (c != NULL)
-			t->until = retry_time(c, t->tries, now, &q->chance);
+		t->until = c != NULL ? retry_time(c, t->tries, now, &q->chance)
+				     : now + QUEUE_LATER;
 		retry_window_shrink(&t->window);
 		if (t->site != NULL)
 			retry_window_shrink(&t->site->window);
@@ -433,7 +486,6 @@ void queue_thread_alive(struct queue *q, struct queue_thread *t, int64_t now)
 		if (t->site != NULL)
 			retry_window_grow(&t->site->window, c->maxsite);
 	}
-	if (t->site != NULL)
-		let_one_go(q, &t->site->blocked, now);
+	pass_on(q, t->site, now);
 	queue_thread_update(q, t, now);
 }

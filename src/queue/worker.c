@@ -89,7 +89,8 @@ static struct queue_job *first_ready(const struct queue_thread *t)
 /* Has its thread had its turn, while others of the pool have no agent? */
 static bool is_turn_over(const struct queue_agent *a)
 {
-	return a->n_served >= QUEUE_TURN && !TAILQ_EMPTY(&a->pool->runnable);
+	return a->n_served >= QUEUE_TURN &&
+	       !TAILQ_EMPTY(&a->pool->runnable[false]);
 }
 
 /* Does its clause want a command before anything goes? */
@@ -114,6 +115,7 @@ static void feed_agent(struct queue *q, struct queue_agent *a, int64_t now)
 			a->since = now;
 		push_line(a, j);
 		a->n_served++;
+		j->was_told = false;
 		queue_job_set(q, j, QUEUE_JOB_FED, now);
 		queue_act(q, &(struct queue_action){
 				 .kind = QUEUE_FEED,
@@ -149,8 +151,10 @@ static void attach(struct queue *q, struct queue_agent *a,
 	t->n_agents++;
 	TAILQ_INSERT_TAIL(&t->agents, a, link);
 	if (t->place == QUEUE_THREAD_RUNNABLE) { /* now it is others' turn */
-		TAILQ_REMOVE(&t->pool->runnable, t, link);
-		TAILQ_INSERT_TAIL(&t->pool->runnable, t, link);
+		struct queue_threads *list = &t->pool->runnable[t->has_agents];
+
+		TAILQ_REMOVE(list, t, link);
+		TAILQ_INSERT_TAIL(list, t, link);
 	}
 	t->since = t->served = now;
 	queue_site_agents(q, t->site, 1, now);
@@ -195,7 +199,8 @@ static bool is_wanted_elsewhere(const struct queue *q,
 	if (q->n_agents < q->config.max_agents)
 		return false;
 	TAILQ_FOREACH (p, &q->pools, link)
-		if (p != mine && p->n_agents == 0 && !TAILQ_EMPTY(&p->runnable))
+		if (p != mine && p->n_agents == 0 &&
+		    !TAILQ_EMPTY(&p->runnable[false]))
 			return true;
 	return false;
 }
@@ -241,6 +246,13 @@ void queue_thread_feed(struct queue *q, struct queue_thread *t, int64_t now)
 
 /* ---- what agents say ---------------------------------------------------- */
 
+/* What the file says of a message is to be learned. */
+static void look_at(struct queue *q, const struct queue_letter *m)
+{
+	queue_act(q, &(struct queue_action){ .kind = QUEUE_LOOK,
+					     .name = queue_letter_name(m) });
+}
+
 void queue_hungry(struct queue *q, uint32_t agent, int64_t now)
 {
 	struct queue_agent *a = find_agent(q, agent);
@@ -268,6 +280,10 @@ void queue_hungry(struct queue *q, uint32_t agent, int64_t now)
 		struct queue_letter *m = j->message;
 
 		keep_pace(t, now - since);
+		t->answered = now;
+		/* Perhaps the file says what the agent did not. */
+		if (!j->was_told)
+			look_at(q, m);
 		if (!t->is_suspended)
 			queue_thread_alive(q, t, now);
 		queue_job_defer(q, j, now);
@@ -299,6 +315,8 @@ void queue_resync(struct queue *q, uint32_t agent, struct slice name,
 		return;
 	if (m->n_resyncs < UINT16_MAX)
 		m->n_resyncs++;
+	for (struct queue_job *j = m->jobs; j != NULL; j = j->next)
+		j->was_told = true; /* one look is enough */
 	queue_act(q, &(struct queue_action){ .kind = QUEUE_LOOK,
 					     .agent = agent,
 					     .name = queue_letter_name(m) });
@@ -347,6 +365,7 @@ bool queue_report(struct queue *q, uint32_t agent,
 	    (j = find_line(a, report->id, report->offset, &i)) == NULL ||
 	    j->rcpts[i].state == QUEUE_RCPT_DONE)
 		return false;
+	j->was_told = true;
 	queue_why_set(q, &j->why, report->why);
 	queue_timer_set(q, &a->timer,
 			now + (a->state == QUEUE_AGENT_ENDING ? QUEUE_ENDING
@@ -446,6 +465,8 @@ void queue_agent_gone(struct queue *q, uint32_t agent, bool was_bad,
 
 		if (j == NULL)
 			continue;
+		/* It may be locked by the dead, and done but not said so. */
+		look_at(q, j->message);
 		if (is_first) {
 			queue_why_set(q, &j->why, SLICE("its agent ended"));
 			queue_job_defer(q, j, now);
@@ -520,6 +541,8 @@ static int64_t patient_until(const struct queue *q, const struct queue_pool *p,
 
 	if (p->n_agents < QUEUE_AT_ONCE)
 		return t->since;
+	if (t->n_agents > 0 && t->pace == 0) /* how long does it take there? */
+		at = t->since + q->config.patience * QUEUE_IN_TIME;
 	return t->n_agents == 0 && quiet < at ? quiet : at;
 }
 
@@ -601,10 +624,14 @@ static void start_agent(struct queue *q, struct queue_pool *p,
 					     .host = queue_thread_host(t) });
 }
 
-/* Gives the first thread of a pool an agent. False: nothing can be done. */
-static bool pump_one(struct queue *q, struct queue_pool *p, int64_t now)
+/*
+ * Gives the first thread of a pool an agent, of those that have some or of
+ * those that have none. False: nothing can be done.
+ */
+static bool pump_one(struct queue *q, struct queue_pool *p, bool has_agents,
+		     int64_t now)
 {
-	struct queue_thread *t = TAILQ_FIRST(&p->runnable);
+	struct queue_thread *t = TAILQ_FIRST(&p->runnable[has_agents]);
 	struct queue_agent *a;
 
 	if (t == NULL || q->is_shut)
@@ -636,11 +663,11 @@ void queue_pump(struct queue *q, int64_t now)
 	for (p = TAILQ_FIRST(&q->pools); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, link);
 		if (p->n_agents == 0)
-			(void)pump_one(q, p, now);
+			(void)pump_one(q, p, false, now);
 	}
 	for (p = TAILQ_FIRST(&q->pools); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, link);
-		while (pump_one(q, p, now))
+		while (pump_one(q, p, false, now) || pump_one(q, p, true, now))
 			continue;
 	}
 }

@@ -95,6 +95,23 @@ static void take_attempt(struct sched *s, struct sched_worker *w,
 
 /* ---- results ------------------------------------------------------------ */
 
+/* What is in brackets of a diagnostic, "smtp; 466 (no route to host)", whose
+ * number is the agent's own; other texts as they are. */
+static struct slice out_of_brackets(struct slice text)
+{
+	size_t at = slice_find_text(text, SLICE("; "));
+	struct slice rest = slice_from(text, at < text.len ? at + 2 : at);
+
+	if (slice_has(slice_head(text, at), ' ') || rest.len < 7 ||
+	    !slice_starts(slice_from(rest, 3), SLICE(" (")) ||
+	    rest.p[rest.len - 1] != ')')
+		return text;
+	for (size_t i = 0; i < 3; i++)
+		if (!ascii_is_digit(rest.p[i]))
+			return text;
+	return slice_from(slice_head(rest, rest.len - 1), 5);
+}
+
 /*
  * What happened, out of a transcript: the last reply; and where the last
  * command got none, what stands before the transcript, if there is anything.
@@ -111,7 +128,7 @@ static struct slice gist(struct slice message)
 	if (slice_starts(last, SLICE("->> ")))
 		return slice_from(last, 4);
 	if (!slice_starts(last, SLICE("<<- ")))
-		return last;
+		return out_of_brackets(last);
 	return first.len > 0 ? first : slice_from(last, 4);
 }
 

@@ -9,6 +9,7 @@
 #include "sched/control.h"
 
 #include "base/json.h"
+#include "dsn/status.h"
 
 #include <unistd.h>
 
@@ -91,7 +92,7 @@ static void add_why(struct json *j, struct slice why)
 		(void)slice_cut(&why, '\001', &status);
 		(void)slice_cut(&why, '\001', &mta);
 	}
-	json_text_if(j, "status", status);
+	json_text_if(j, "status", status_word(status));
 	json_text_if(j, "host_said", mta);
 	json_text_if(j, "why", why);
 }

@@ -225,8 +225,9 @@ static bool is_kept(const struct sched *s, const struct notice *n)
 
 	if (n->kind != NOTICE_FAILED)
 		return false;
-	log_line(LOG_LEVEL_WARNING,
-		 "a report about a report: %s (to <%.*s>%s: %.*s)",
+	log_line(LOG_LEVEL_WARNING, "%s: %s (to <%.*s>%s: %.*s)",
+		 n->n_to == 0 ? "a report about a report"
+			      : "a failure that nobody can be told of",
 		 s->config.conf.store_error_on_error ? "kept in postman/"
 						     : "dropped",
 		 SLICE_ARG(slice_head(r->address, 200)),

@@ -107,10 +107,24 @@ static void add_line(struct str *lines, const struct ctl_rcpt *rcpt,
 	str_done(&notary);
 }
 
-/* Locks what can be locked, and makes its lines. */
-static void lock_all(struct sched_file *f, struct expiry *e, struct str *lines)
+/* Locks a recipient; who had it may be dead. */
+static bool take(struct sched *s, struct sched_file *f,
+		 const struct ctl_rcpt *rcpt, struct err *err)
 {
 	pid_t pid = getpid() <= PID_MAX_IN_SLOT ? getpid() : 0;
+	const char *dir =
+	    arena_printf(f->arena, "%s/transport", s->o->postoffice).p;
+
+	err_set(err, 0, "somebody has it");
+	return lock_take(f->fd, rcpt, pid, err) == LOCK_TAKEN ||
+	       (lock_clear_stale(f->fd, rcpt, dir, err) == 0 &&
+		lock_take(f->fd, rcpt, pid, err) == LOCK_TAKEN);
+}
+
+/* Locks what can be locked, and makes its lines. */
+static void lock_all(struct sched *s, struct sched_file *f, struct expiry *e,
+		     struct str *lines)
+{
 	struct err err;
 
 	for (size_t i = 0; i < e->n; i++) {
@@ -118,8 +132,7 @@ static void lock_all(struct sched_file *f, struct expiry *e, struct str *lines)
 
 		if (rcpt == NULL)
 			continue;
-		err_set(&err, 0, "somebody has it");
-		e->is_done[i] = lock_take(f->fd, rcpt, pid, &err) == LOCK_TAKEN;
+		e->is_done[i] = take(s, f, rcpt, &err);
 		if (e->is_done[i])
 			add_line(lines, rcpt, e);
 		else
@@ -162,7 +175,7 @@ static void write_expiry(struct sched *s, struct expiry *e)
 
 	switch (sched_file_reopen(s, str_slice(&e->name), &f, &err)) {
 	case SCHED_OPENED:
-		lock_all(&f, e, &lines);
+		lock_all(s, &f, e, &lines);
 		has_lines = lines.len == 0 ||
 			    dline_append(f.fd, str_slice(&lines), &err) == 0;
 		if (!has_lines)
@@ -185,6 +198,8 @@ static void write_expiry(struct sched *s, struct expiry *e)
 
 static void settle(struct sched *s, struct expiry *e, bool is_synced)
 {
+	bool is_all = true;
+
 	for (size_t i = 0; i < e->n; i++) {
 		bool is_done = e->is_done[i] && is_synced;
 
@@ -194,7 +209,10 @@ static void settle(struct sched *s, struct expiry *e, bool is_synced)
 					   str_slice(&e->why));
 		queue_settle(s->queue, str_slice(&e->name), e->offsets[i],
 			     is_done, sched_now(s));
+		is_all = is_all && e->is_done[i];
 	}
+	if (!is_all) /* it may be done, or taken, behind our back */
+		sched_look(s, str_slice(&e->name));
 }
 
 /* In a thread. */

@@ -9,6 +9,7 @@
  */
 #include "base/json.h"
 #include "base/keyword.h"
+#include "dsn/status.h"
 #include "sched/sched_internal.h"
 #include "spool/spoolid.h"
 #include "taproto/notary.h"
@@ -173,7 +174,7 @@ static void add_why(struct json *j, struct slice why)
 		(void)slice_cut(&why, '\001', &status);
 		(void)slice_cut(&why, '\001', &remote);
 	}
-	add_cut(j, "status", status);
+	add_cut(j, "status", status_word(status));
 	add_cut(j, "text", why);
 	add_cut(j, "remote", remote);
 }
@@ -338,7 +339,7 @@ static void statistics(struct sched *s, const struct sched_recent *m,
 
 void sched_tell_result(struct sched *s, const struct sched_result *r)
 {
-	struct slice status = r->notary->status;
+	struct slice status = status_word(r->notary->status);
 	const struct sched_recent *m;
 	const struct ctl_rcpt *rcpt;
 	bool is_final =

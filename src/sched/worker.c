@@ -22,6 +22,7 @@
 enum {
 	CHUNK = 64 * 1024,
 	LINE_MAX_BYTES = 8 * 1024 * 1024, /* of one answer; the rest is lost */
+	LAST_READS = 16,		  /* as much as a pipe can hold */
 	WORDS = 8			  /* for zlaunch, at most */
 };
 
@@ -56,7 +57,10 @@ static void hear(struct sched_worker *w, struct slice bytes)
 		else
 			sched_answer(w->sched, w, str_slice(&w->line));
 		w->is_line_cut = false;
-		str_clear(&w->line);
+		if (w->line.cap > CHUNK) /* one long line is no habit */
+			str_done(&w->line);
+		else
+			str_clear(&w->line);
 	}
 }
 
@@ -87,20 +91,6 @@ static void close_output(struct sched_worker *w)
 	w->child.out_fd = -1;
 }
 
-static void on_output(evutil_socket_t fd, short what, void *context)
-{
-	struct sched_worker *w = context;
-	struct sched *s = w->sched;
-
-	(void)fd;
-	(void)what;
-	if (read_some(w) == NOTHING_MORE) {
-		close_output(w);
-		sched_workers_reap(s); /* w may be gone behind this */
-	}
-	sched_settle(s);
-}
-
 /* ---- feeding ------------------------------------------------------------ */
 
 static void close_input(struct sched_worker *w)
@@ -110,6 +100,28 @@ static void close_input(struct sched_worker *w)
 	w->in_event = NULL;
 	fd_close(w->child.in_fd);
 	w->child.in_fd = -1;
+}
+
+static void on_output(evutil_socket_t fd, short what, void *context)
+{
+	struct sched_worker *w = context;
+	struct sched *s = w->sched;
+
+	(void)fd;
+	(void)what;
+	if (read_some(w) == NOTHING_MORE) {
+		uint32_t id = w->id;
+
+		close_output(w);
+		sched_workers_reap(s); /* w may be gone behind this */
+		w = find(s, id);
+		/* Who cannot answer is of no use, even if it lives. */
+		if (w != NULL) {
+			close_input(w);
+			kill(-w->child.pid, SIGTERM);
+		}
+	}
+	sched_settle(s);
 }
 
 /* Writes what the pipe takes. */
@@ -272,10 +284,6 @@ static int spawn(struct sched *s, struct sched_worker *w,
 					.launcher = s->o->launcher };
 	enum proc_step step;
 
-	/* A host is text from outside; as an argument it could be an option. */
-	if (w->is_bound && action->host.len > 1 && action->host.p[0] == '-')
-		return FAIL(err, "host '%.*s' begins with '-'",
-			    SLICE_ARG(action->host));
 	if (schedconf_command(c->command, &who, a, &made, err) < 0)
 		return -1;
 	if (made.argv[0][0] != '/')
@@ -357,9 +365,11 @@ static void bury(struct sched *s, struct sched_worker *w)
 {
 	bool is_bad = !WIFEXITED(w->status) || WEXITSTATUS(w->status) != 0;
 
-	/* A grandchild may keep it open: what is there by now counts. */
-	while (w->child.out_fd >= 0 && read_some(w) == HEARD)
-		continue;
+	/* A grandchild may keep it open, and talk: what is there by now counts.
+	 */
+	for (int i = 0; i < LAST_READS && w->child.out_fd >= 0; i++)
+		if (read_some(w) != HEARD)
+			break;
 	tell_launch(w);
 	if (w->line.len > 0)
 		log_line(LOG_LEVEL_WARNING, "%s[%ld]: lost %zu bytes: '%.*s'",

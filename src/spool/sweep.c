@@ -1,9 +1,10 @@
 /*
  * sweep.c - remove what was left in the spool by who died on the way.
  *
- * First transport/ for its temporary files, then queue/ with its hash
- * directories for both kinds. Orphans are only noted on the way, and looked at
- * once more when they are removed: a control file may have come meanwhile.
+ * First transport/ for its temporary files and what is staged, then queue/ with
+ * its hash directories for both kinds. Orphans are only noted on the way, and
+ * looked at once more when they are removed: a control file may have come
+ * meanwhile.
  */
 #include "spool/sweep.h"
 
@@ -152,6 +153,8 @@ static int visit(struct sweep *w, const char *name, struct err *err)
 
 	if (is_stale(w, dir, name)) {
 		remove_file(w, dir, name);
+	} else if (!w->is_queue && strcmp(name, CREATE_STAGED) == 0) {
+		return enter(w, dir, name, err);
 	} else if (!w->is_queue && slice_starts(slice_of(name), ready)) {
 		str_add(&w->staged, slice_from(slice_of(name), ready.len));
 		str_addc(&w->staged, '\0');
