@@ -42,18 +42,20 @@ def message(rcpts, text: bytes, **options) -> bytes:
 
 
 class Wire:
-    """One connection; as_nobody: the other side sees that user."""
+    """One connection; the other side sees nobody, or any user, if asked."""
 
-    def __init__(self, service: "Service", as_nobody: bool = False):
+    def __init__(self, service: "Service", as_nobody: bool = False,
+                 uid: int | None = None):
+        uid = NOBODY.pw_uid if as_nobody else uid
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(zpost.DEADLINE)
         here = os.open(service.path, os.O_PATH)
         try:
-            if as_nobody:
-                os.seteuid(NOBODY.pw_uid)
+            if uid is not None:
+                os.seteuid(uid)
             self.socket.connect(f"/proc/self/fd/{here}/submit.socket")
         finally:
-            if as_nobody:
+            if uid is not None:
                 os.seteuid(0)
             os.close(here)
 

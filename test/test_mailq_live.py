@@ -135,7 +135,7 @@ def test_screen_shows_counts_agents_destinations_retries(scheduler, terminal):
     assert "delivered 17" in lines[2]
     agent = next(x for x in lines if "4711" in x)
     assert "big.example" in agent and " 24700 " in agent
-    assert re.search(r" 1m\d*s? ", agent)
+    assert re.search(r" \dm\d*s? ", agent)
     assert "[######......]  50%  3.0M/6.0M" in agent
     assert [x for x in lines if "4712" in x and "idle" in x]
     at = lines.index("Next retries")

@@ -54,8 +54,7 @@ def test_kills_at_random_lose_nothing(tmp_path):
         for server in servers:
             server.is_kind = True
         scheduler.wait(
-            lambda: all(a.startswith("later")
-                        for a, _ in torture.queued_in(service)),
+            lambda: torture.is_settled(service),
             "the spool to hold nothing but what is deferred for ever",
             end - time.monotonic())
         assert scheduler.stop() == 0, scheduler.text

@@ -102,6 +102,38 @@ def test_what_programs_say_to_sendmail_is_taken(spool, args):
     assert rcpts(job) == ["smtp mail.example root@mail.example"]
 
 
+@pytest.mark.parametrize("words, want", [
+    (["a@x,b@y"], ["x a@x", "y b@y"]),      # cron's MAILTO
+    (["a@x,", "root"], ["x a@x", "mail.example root@mail.example"]),
+    (["Bob, the <bob@x>"], ["mail.example Bob@mail.example", "x bob@x"]),
+    (["\"Smith, Bob\" <bob@x>", "eve@y (Eve)"], ["x bob@x", "y eve@y"]),
+    ([" bob@x ", ""], ["x bob@x"]),
+    (["\"a b\"@x"], ["x \"a b\"@x"]),
+    (["-o", "i", "-e", "m", "-A", "m", "bob@x"], ["x bob@x"]),
+])
+def test_recipients_may_be_written_as_in_a_header(spool, words, want):
+    job = accept(spool, *words, input=b"Subject: cron\n\nout\n")
+    assert rcpts(job) == [f"smtp {word}" for word in want]
+
+
+@pytest.mark.parametrize("sender, want", [
+    ("Bob <me@x>", "me@x"), ("me@x (Bob)", "me@x"), ("<>", None),
+    ("", None), ("me", "me@mail.example"),
+])
+def test_sender_may_be_written_as_in_a_header(spool, sender, want):
+    job = accept(spool, "-f", sender, "bob@x", input=b"A: b\n\nc\n")
+    line = f"s local - {want} 0\n" if want else "s error - - 0\n"
+    assert line in job.data.decode()
+
+
+@pytest.mark.parametrize("words", [["a@x,b c@y"], ["a@x,\"b"], ["<>"],
+                                   ["-f", "a@x, b@y", "c@z"]])
+def test_list_with_one_that_is_no_address_is_refused(spool, words):
+    done = sendmail(spool, *words, input=b"A: b\n\nc\n")
+    assert done.returncode in (USAGE, 65) and done.stderr
+    assert spool.files() == []
+
+
 def test_reports_and_deadline_are_asked_for(spool):
     job = accept(spool, "-N", "success,delay", "-R", "hdrs", "-V", "id+20x",
                  "-O", "by=3600;RT", "-O", "requiretls", "-B", "8bitmime",
@@ -172,7 +204,8 @@ def test_smtp_with_replies_is_refused_clearly(spool):
 
 
 @pytest.mark.parametrize("name, args", [
-    ("newaliases", ()), ("sendmail", ("-bi",)), ("sendmail", ("-q",)),
+    ("newaliases", ()), ("sendmail", ("-bi",)), ("sendmail", ("-I",)),
+    ("sendmail", ("-b", "i")), ("sendmail", ("-q",)),
     ("sendmail", ("-q15m",)),
 ])
 def test_nothing_to_be_done_is_a_success(spool, name, args):

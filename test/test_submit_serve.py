@@ -295,6 +295,26 @@ def test_restart_is_not_noticed_by_who_submits(service, is_killed):
     assert len(service.jobs()) == 1
 
 
+def test_restart_while_roots_message_is_written_is_not_noticed(service):
+    """Root connects before its message is there: cron's may take hours."""
+    def files() -> int:
+        return len(os.listdir(f"/proc/{service.process.pid}/fd"))
+
+    before = files()
+    process = subprocess.Popen(
+        [str(service.base / "sendmail"), "bob@x"], stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=service.environment())
+    process.stdin.write(TEXT)
+    process.stdin.flush()
+    zpost.wait_for(lambda: files() > before, "a connection")
+    assert service.stop()[0] == 0
+    service.begin()
+    process.stdin.close()
+    assert process.wait(zpost.DEADLINE) == 0, process.stderr.read()
+    process.stderr.close()
+    assert len(service.jobs()) == 1
+
+
 def test_who_waits_for_the_service_can_be_interrupted(service):
     assert service.stop()[0] == 0
     process = subprocess.Popen(
@@ -394,6 +414,25 @@ def test_what_others_put_into_the_spool_is_not_touched(service, kind):
                  and p.is_file() and not p.is_symlink()
                  and p.stat().st_nlink == 1]
         assert len(found) == 1, one
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_staged_file_is_not_taken_for_another_message(service, is_older):
+    """The number of a file that is gone may be given to the next one."""
+    service.send(["bob@x"], TEXT)
+    job, = service.jobs()
+    assert service.stop()[0] == 0
+    control = service.transport / job.message.name
+    staged = (service.transport / ".staged" /
+              f".ready-{job.message.name}.{job.message.stat().st_size}."
+              f"{control.stat().st_size}")
+    control.rename(staged)
+    when = job.message.stat().st_mtime_ns
+    when += 0 if is_older else -1000
+    os.utime(staged, ns=(when, when))
+    service.begin()
+    assert not staged.exists() and job.message.exists()
+    assert control.exists() == is_older
 
 
 def test_staged_directory_that_is_a_link_is_not_followed(service):

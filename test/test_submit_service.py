@@ -338,6 +338,38 @@ def test_flood_of_connections_does_not_end_it(make):
     assert len(service.jobs()) == 1
 
 
+def test_places_that_are_refused_are_not_taken_from_others(make, need):
+    """Limit of files: 20 places, 18 of them for ordinary users."""
+    service = make({"SUBMITMAXCONN": "2"},
+                   [need("prlimit"), "--nofile=124:124"])
+    service.process.send_signal(signal.SIGSTOP)
+    flood = [Wire(service, as_nobody=True) for _ in range(18)]
+    with Wire(service, uid=1) as wire:
+        wire.say(message(["bob@x"], TEXT))
+        service.process.send_signal(signal.SIGCONT)
+        assert wire.answer()[0] == 0
+    for other in flood:
+        other.socket.close()
+
+
+def test_flood_of_messages_holds_up_nobody(service):
+    """Whose message is small and alone need not wait for thousands."""
+    many = 5000
+    service.process.send_signal(signal.SIGSTOP)
+    with Wire(service, as_nobody=True) as flood, Wire(service) as wire:
+        flood.say(message(["a@b"], b"", sender="") * many)
+        wire.say(message(["bob@x"], TEXT))
+        service.process.send_signal(signal.SIGCONT)
+        code, mine = wire.answer()
+        assert code == 0
+        told = [flood.answer() for _ in range(many)]
+        assert {code for code, _ in told} == {0}
+    arrived = {spool_id(job.message): job.message.stat().st_mtime_ns
+               for job in service.jobs()}
+    assert len(arrived) == many + 1
+    assert arrived[mine] < max(arrived.values())
+
+
 # ---- groups ---------------------------------------------------------------
 
 

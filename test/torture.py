@@ -462,6 +462,19 @@ def queued_in(office) -> list[tuple[str, str]]:
     return found
 
 
+def is_settled(office) -> bool:
+    """
+    Is nothing left but what is deferred for ever? A message whose recipients
+    are all done still has to be told of: its report may not be there yet.
+    """
+    for job in office.jobs():
+        left = [str(r.user) for i, r in enumerate(job.rcpts)
+                if job.tag(i) not in "+-"]
+        if not left or not all(x.startswith("later") for x in left):
+            return False
+    return True
+
+
 def conf_of(servers) -> str:
     """Each server serves half of the hosts."""
     common = (f'-h client.example -T cmd=5s -T dot=10s -O window={WINDOW} '

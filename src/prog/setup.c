@@ -29,7 +29,7 @@ struct zenv *setup_zenv(struct arena *a)
 	struct zenv *z;
 	struct err err;
 
-	if (zenv_load(getenv("ZCONFIG"), a, &z, &err) != 0)
+	if (zenv_load(secure_getenv("ZCONFIG"), a, &z, &err) != 0)
 		log_line(LOG_LEVEL_WARNING, "%s", err.text);
 	return z;
 }

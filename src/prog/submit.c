@@ -185,7 +185,7 @@ static int read_office(struct subm_rules *ret, struct err *err)
 	struct utsname machine;
 	struct zenv *z;
 
-	if (zenv_load(getenv("ZCONFIG"), a, &z, err) > 0)
+	if (zenv_load(secure_getenv("ZCONFIG"), a, &z, err) > 0)
 		log_line(LOG_LEVEL_WARNING, "%s", err->text);
 	if (uname(&machine) == 0)
 		host_name = arena_dup(a, slice_of(machine.nodename));

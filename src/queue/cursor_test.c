@@ -396,6 +396,25 @@ static void test_of_queueonly_just_the_kicked_message_goes(void **state)
 	PLAY(p, 0, "feed1:1@a feed1:2@a feed1:3@a");
 }
 
+/* It goes when the expiry of another recipient has come to its end. */
+static void test_a_kick_while_others_expire_is_not_lost(void **state)
+{
+	struct play *p = &play;
+
+	(void)state;
+	play_begin(p);
+	play_add(p, 1, "hold/a hold/a");
+	queue_give_up(p->q, SLICE("1"), (size_t[]){ 20 }, 1, p->now);
+	PLAY(p, 0, "expire:1/20");
+	kick_message(p, "1");
+	PLAY(p, 0, "");
+	queue_settle(p->q, SLICE("1"), 20, true, p->now);
+	PLAY(p, 0, "start1@a");
+	queue_hungry(p->q, 1, p->now);
+	PLAY(p, 0, "feed1:1@a");
+	queue_check(p->q);
+}
+
 static void test_flush_wakes_what_waits_and_leaves_the_rest(void **state)
 {
 	struct play *p = &play;
@@ -456,6 +475,7 @@ int main(void)
 		T(test_agents_tell_what_they_do),
 		T(test_a_kicked_message_goes_before_others),
 		T(test_of_queueonly_just_the_kicked_message_goes),
+		T(test_a_kick_while_others_expire_is_not_lost),
 		T(test_flush_wakes_what_waits_and_leaves_the_rest),
 		T(test_removed_recipients_end_their_message),
 	};

@@ -235,7 +235,8 @@ void queue_job_set(struct queue *q, struct queue_job *j,
 	struct queue_thread *t = j->thread;
 
 	count_state(q, j, -1);
-	if (state == QUEUE_JOB_FED || state == QUEUE_JOB_RESTING)
+	if (state == QUEUE_JOB_FED ||
+	    (state == QUEUE_JOB_RESTING && j->n_expiring == 0))
 		j->is_kicked = false;
 	j->state = (uint8_t)state;
 	count_state(q, j, 1);
@@ -317,8 +318,8 @@ void queue_job_kick(struct queue *q, struct queue_job *j, int64_t now)
 {
 	struct queue_thread *t = j->thread;
 
-	if (j->state == QUEUE_JOB_FED || j->state == QUEUE_JOB_RESTING ||
-	    j->must_look)
+	if (j->state == QUEUE_JOB_FED || j->must_look ||
+	    (j->state == QUEUE_JOB_RESTING && j->n_expiring == 0))
 		return;
 	t->until = 0;
 	if (t->is_suspended) {

@@ -504,6 +504,9 @@ static void end(struct sched *s)
 	for (size_t i = 0; i < sizeof(s->signals) / sizeof(s->signals[0]); i++)
 		if (s->signals[i] != NULL)
 			event_free(s->signals[i]);
+	/* To be told once more is no crash. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	sched_scrape_end(s);
 	sched_tell_end(s);
 	logfile_close(s->statistics);

@@ -141,16 +141,35 @@ static bool is_whole(int dir, const char *name, const struct ready *ready)
 	return is;
 }
 
+/*
+ * Was the file at path written before the staged one was? Else it is another
+ * message, which has got the number of one that was gone.
+ */
+static bool is_older(int dir, const char *path, int staged, const char *name)
+{
+	struct stat message, control;
+
+	if (fstatat(dir, path, &message, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fstatat(staged, name, &control, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (message.st_mtim.tv_sec != control.st_mtim.tv_sec)
+		return message.st_mtim.tv_sec < control.st_mtim.tv_sec;
+	return message.st_mtim.tv_nsec <= control.st_mtim.tv_nsec;
+}
+
 /* Finds the message file, whatever SCHEDULERDIRHASH was; false: nowhere. */
 static bool find_message(struct recovery *r, const struct ready *ready,
-			 struct str *ret_path)
+			 int staged, const char *name, struct str *ret_path)
 {
+	int queue = r->office->queue_dir;
+
 	for (unsigned levels = 0; levels <= HASH_LEVELS_MAX; levels++) {
 		str_clear(ret_path);
 		jobname_add_hash(ret_path, ready->number, levels);
 		str_add(ret_path, ready->name);
-		if (has_size(r->office->queue_dir, str_cstr(ret_path),
-			     ready->message_size, false))
+		if (has_size(queue, str_cstr(ret_path), ready->message_size,
+			     false) &&
+		    is_older(queue, str_cstr(ret_path), staged, name))
 			return true;
 	}
 	return false;
@@ -192,7 +211,7 @@ static int visit_ready(struct recovery *r, int dir, const char *name,
 	if (!slice_starts(slice_of(name), SLICE(CREATE_READY)))
 		return 0;
 	if (!parse_ready(slice_of(name), &ready) ||
-	    !find_message(r, &ready, &path)) {
+	    !find_message(r, &ready, dir, name, &path)) {
 		remove_file(r, dir, name);
 	} else if (!is_whole(dir, name, &ready)) {
 		remove_file(r, dir, name);

@@ -30,6 +30,7 @@ struct subm_client {
 	int fd, stop_fd;
 	struct str out; /* not sent yet */
 	size_t sent;	/* of it */
+	bool has_sent;	/* anything ever */
 	struct wire wire;
 	struct str answers; /* frames, for finish() */
 	size_t n_ended, n_answers;
@@ -128,6 +129,7 @@ static int write_some(struct subm_client *c, struct err *err)
 
 	if (n >= 0) {
 		c->sent += (size_t)n;
+		c->has_sent = true;
 	} else if (errno == EPIPE || errno == ECONNRESET) {
 		int code = read_some(c, err); /* maybe it says why */
 
@@ -206,6 +208,21 @@ static int connect_patiently(struct subm_client *c, struct err *err)
 	return EX_OK;
 }
 
+/*
+ * Whoever was connected while the message came, slowly perhaps, may have lost
+ * that service: as long as it was sent nothing another one will do.
+ */
+static void leave_the_dead(struct subm_client *c)
+{
+	char byte;
+
+	if (c->has_sent || c->fd < 0 ||
+	    recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		return;
+	fd_close(c->fd);
+	c->fd = -1;
+}
+
 /* Sends until at most `left` bytes are kept. */
 static int drain(struct subm_client *c, size_t left, struct err *err)
 {
@@ -213,6 +230,7 @@ static int drain(struct subm_client *c, size_t left, struct err *err)
 
 	if (c->out.len - c->sent <= left)
 		return EX_OK;
+	leave_the_dead(c);
 	if (c->fd < 0)
 		code = connect_patiently(c, err);
 	while (code == EX_OK && c->out.len - c->sent > left)

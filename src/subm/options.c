@@ -8,6 +8,7 @@
 #include "subm/options.h"
 
 #include "base/keyword.h"
+#include "subm/names.h"
 #include "subm/wishes.h"
 
 #include <sysexits.h>
@@ -144,6 +145,15 @@ static int take_queue(struct subm_options *o, struct slice value,
 	return EX_OK;
 }
 
+static int take_aliases(struct subm_options *o, struct slice value,
+			struct err *err)
+{
+	(void)value;
+	(void)err;
+	o->mode = SUBM_MODE_NOTHING; /* there is no data base of them */
+	return EX_OK;
+}
+
 static int take_notify(struct subm_options *o, struct slice value,
 		       struct err *err)
 {
@@ -233,8 +243,8 @@ static const struct option {
 	{ 'F', VALUE_WORD, UNDER_BOTH, take_name },
 	{ 't', VALUE_NONE, UNDER_BOTH, take_header_rcpts },
 	{ 'i', VALUE_NONE, UNDER_BOTH, take_no_dot },
-	{ 'o', VALUE_REST, UNDER_BOTH, take_old },
-	{ 'b', VALUE_REST, UNDER_BOTH, take_mode },
+	{ 'o', VALUE_WORD, UNDER_BOTH, take_old },
+	{ 'b', VALUE_WORD, UNDER_BOTH, take_mode },
 	{ 'q', VALUE_REST, UNDER_BOTH, take_queue },
 	{ 'B', VALUE_WORD, UNDER_BOTH, take_body },
 	{ 'N', VALUE_WORD, UNDER_BOTH, take_notify },
@@ -246,12 +256,13 @@ static const struct option {
 	/* Without meaning here: hop count, sendmail's file, debugging, ... */
 	{ 'c', VALUE_NONE, UNDER_SENDMAIL, take_nothing },
 	{ 'h', VALUE_WORD, UNDER_SENDMAIL, take_nothing },
-	{ 'A', VALUE_REST, UNDER_SENDMAIL, take_nothing },
+	{ 'A', VALUE_WORD, UNDER_SENDMAIL, take_nothing },
 	{ 'C', VALUE_WORD, UNDER_SENDMAIL, take_nothing },
 	{ 'D', VALUE_WORD, UNDER_SENDMAIL, take_nothing },
 	{ 'd', VALUE_REST, UNDER_SENDMAIL, take_nothing },
-	{ 'e', VALUE_REST, UNDER_SENDMAIL, take_nothing },
+	{ 'e', VALUE_WORD, UNDER_SENDMAIL, take_nothing },
 	{ 'G', VALUE_NONE, UNDER_SENDMAIL, take_nothing },
+	{ 'I', VALUE_NONE, UNDER_SENDMAIL, take_aliases },
 	{ 'L', VALUE_WORD, UNDER_SENDMAIL, take_nothing },
 	{ 'm', VALUE_NONE, UNDER_SENDMAIL, take_nothing },
 	{ 'n', VALUE_NONE, UNDER_SENDMAIL, take_nothing },
@@ -308,6 +319,33 @@ usage:
 	return EX_USAGE;
 }
 
+/*
+ * What sendmail's callers give as one word may be what a header holds: names,
+ * comments, lists (cron's MAILTO).
+ */
+static size_t name_all(const struct slice *words, size_t n, struct arena *a,
+		       struct slice **ret)
+{
+	struct subm_list list = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		subm_names_add(&list, words[i], a);
+	n = list.n;
+	*ret = arena_array(a, n, sizeof(**ret));
+	for (size_t i = 0; i < n; i++)
+		(*ret)[i] = list.items[i];
+	subm_list_done(&list);
+	return n;
+}
+
+/* One address out of such a word; else the word itself, to be judged. */
+static struct slice name_sender(struct slice word, struct arena *a)
+{
+	struct slice *names;
+
+	return name_all(&word, 1, a, &names) == 1 ? names[0] : word;
+}
+
 /* The words behind the options; one like an option was meant as one. */
 static int read_rcpts(struct words *w, bool may_be_options, struct arena *a,
 		      struct subm_options *o, struct err *err)
@@ -326,6 +364,10 @@ static int read_rcpts(struct words *w, bool may_be_options, struct arena *a,
 				SLICE_ARG(slice_head(rcpts[i], 100)));
 			return EX_USAGE;
 		}
+	}
+	if (w->under == UNDER_SENDMAIL) {
+		n = name_all(rcpts, n, a, &rcpts);
+		o->request.sender = name_sender(o->request.sender, a);
 	}
 	o->request.rcpts = rcpts;
 	o->request.n_rcpts = n;

@@ -135,7 +135,7 @@ static void test_what_is_not_understood_is_named(void **state)
 		{ "submit -bs", EX_UNAVAILABLE, "-bs is not supported: SMTP" },
 		{ "sendmail -bs", EX_UNAVAILABLE, "-bs is not supported: " },
 		{ "sendmail -bd", EX_UNAVAILABLE, "-bd is not supported: " },
-		{ "sendmail -b", EX_UNAVAILABLE, "-b is not supported: " },
+		{ "sendmail -b", EX_USAGE, "usage: submit " },
 		{ "sendmail --serve", EX_USAGE, "usage: submit " },
 		{ "sendmail", EX_USAGE, "usage: submit " },
 	};

@@ -31,6 +31,7 @@ struct subm_person {
 	UT_hash_handle hh;
 	uid_t uid;
 	uint64_t n_connections;
+	uint64_t round, n_taken; /* messages begun in that round of service */
 	bool is_trusted;
 	struct slice login, name;		/* empty: none */
 	struct arena *arena;			/* of the two */

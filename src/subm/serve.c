@@ -187,7 +187,7 @@ static void begin_end(struct serve *s)
 {
 	(void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->o->stop_fd, NULL);
 	tell_manager(s, SLICE("STOPPING=1"));
-	serve_accept(s);
+	serve_accept(s, SERVE_SLOTS);
 	close_listener(s);
 	s->stopping = s->now;
 }
@@ -226,7 +226,7 @@ static int take_events(struct serve *s, int timeout)
 	for (int i = 0; i < n; i++)
 		switch (events[i].data.u64) {
 		case TAG_LISTENER:
-			serve_accept(s);
+			serve_accept(s, SERVE_ACCEPTS);
 			break;
 		case TAG_STOP:
 			begin_end(s);
@@ -259,12 +259,17 @@ static int loop(struct serve *s, struct err *err)
 
 	while (s->stopping == 0 || s->n_connections > 0) {
 		bool is_busy = s->n_connections > 0 || s->is_full;
-		int n = take_events(s, is_busy ? TICK_MS : -1);
+		int n;
 
+		s->round++;
+		n = take_events(s, s->n_delayed > 0 ? 0
+				   : is_busy	    ? TICK_MS
+						    : -1);
 		if (n < 0 && errno != EINTR) {
 			err_set(err, errno, "epoll: %s", strerror(errno));
 			return EX_OSERR;
 		}
+		serve_resume(s); /* who is new comes first */
 		gather(s);
 		if (s->n_ended > 0)
 			serve_settle(s);

@@ -53,9 +53,21 @@ static void forget_touch(struct serve *s, struct serve_connection *c)
 	*at = c->next_touched;
 }
 
+static void set_rest(struct serve *s, struct serve_connection *c,
+		     struct slice rest)
+{
+	s->n_delayed -= c->rest.len > 0;
+	s->n_delayed += rest.len > 0;
+	if (rest.len > 0)
+		str_add(&c->rest, rest);
+	else
+		str_done(&c->rest);
+}
+
 void serve_close(struct serve *s, struct serve_connection *c)
 {
 	forget_touch(s, c);
+	set_rest(s, c, SLICE(""));
 	s->slots[c->slot] = NULL;
 	s->n_connections--;
 	s->is_full = false;
@@ -69,79 +81,6 @@ void serve_close(struct serve *s, struct serve_connection *c)
 	free(c);
 }
 
-/* ---- coming ------------------------------------------------------------- */
-
-/* There is one, since there are fewer connections than slots. */
-static size_t free_slot(struct serve *s)
-{
-	size_t slot = 0;
-
-	while (s->slots[slot] != NULL)
-		slot++;
-	if (slot >= s->n_slots)
-		s->n_slots = slot + 1;
-	return slot;
-}
-
-static struct serve_connection *new_connection(struct serve *s, int fd,
-					       uid_t uid)
-{
-	struct serve_connection *c = mem_zero(1, sizeof(*c));
-
-	c->slot = free_slot(s);
-	c->id = ++s->last_serial << SLOT_BITS | c->slot;
-	c->fd = fd;
-	c->person = subm_people_find(&s->people, uid, s->now);
-	c->person->n_connections++;
-	c->a = arena_new();
-	c->heard = s->now;
-	c->events = EPOLLIN;
-	s->slots[c->slot] = c;
-	s->n_connections++;
-	return c;
-}
-
-static void add_connection(struct serve *s, int fd, uid_t uid)
-{
-	struct serve_connection *c = new_connection(s, fd, uid);
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = c->id };
-	uint64_t limit = s->rules->r.limits.connections;
-
-	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-		serve_close(s, c);
-		return;
-	}
-	if (!c->person->is_trusted &&
-	    ((limit > 0 && c->person->n_connections > limit) ||
-	     s->n_connections > max_ordinary(s)))
-		serve_refuse(s, c, EX_TEMPFAIL,
-			     "too many connections; try again later");
-	else
-		serve_read(s, c); /* mostly it is there already */
-}
-
-void serve_accept(struct serve *s)
-{
-	struct unixsock_peer peer;
-	struct err err;
-
-	while (s->n_connections < s->o->max_connections) {
-		int fd = unixsock_accept(s->listener, &peer, &err);
-
-		if (fd >= 0) {
-			add_connection(s, fd, peer.uid);
-			continue;
-		}
-		if (err.code != EAGAIN && err.code != EINTR &&
-		    err.code != ECONNABORTED) {
-			serve_log(s, NULL, "%s", err.text);
-			s->is_full = true; /* until one has ended */
-		}
-		return;
-	}
-	s->is_full = true;
-}
-
 /* ---- reading ------------------------------------------------------------ */
 
 void serve_refuse(struct serve *s, struct serve_connection *c, int code,
@@ -150,15 +89,31 @@ void serve_refuse(struct serve *s, struct serve_connection *c, int code,
 	serve_log(s, c->person, "refused: %s", why);
 	wire_add_answer(&c->out, code, slice_of(why));
 	serve_forget(s, c);
+	set_rest(s, c, SLICE(""));
 	c->state = SERVE_CLOSING;
 	serve_touch(s, c);
 }
 
-void serve_read(struct serve *s, struct serve_connection *c)
+/* Where the turn is over while bytes are left, these wait for the next one. */
+static void take(struct serve *s, struct serve_connection *c,
+		 struct slice bytes)
 {
-	ssize_t n = recv(c->fd, s->buffer, SERVE_READ_MAX, MSG_DONTWAIT);
 	struct err err = { 0 };
 
+	c->heard = s->now;
+	if (serve_take(s, c, &bytes, &err) < 0)
+		serve_refuse(s, c, EX_DATAERR, err.text);
+	else
+		set_rest(s, c, bytes);
+}
+
+void serve_read(struct serve *s, struct serve_connection *c)
+{
+	ssize_t n;
+
+	if (c->rest.len > 0 || !serve_has_turn(s, c))
+		return; /* the next round sees to it */
+	n = recv(c->fd, s->buffer, SERVE_READ_MAX, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -169,9 +124,26 @@ void serve_read(struct serve *s, struct serve_connection *c)
 		serve_touch(s, c);
 		return;
 	}
-	c->heard = s->now;
-	if (serve_take(s, c, slice_make(s->buffer, (size_t)n), &err) < 0)
-		serve_refuse(s, c, EX_DATAERR, err.text);
+	take(s, c, slice_make(s->buffer, (size_t)n));
+}
+
+void serve_resume(struct serve *s)
+{
+	for (size_t i = 0; s->n_delayed > 0 && i < s->n_slots; i++) {
+		/* Not always the same is first. */
+		struct serve_connection *c =
+		    s->slots[(i + s->round) % s->n_slots];
+		struct str rest;
+
+		if (c == NULL || c->rest.len == 0 || !serve_has_turn(s, c))
+			continue;
+		rest = c->rest;
+		c->rest = STR_INIT;
+		s->n_delayed--;
+		take(s, c, str_slice(&rest));
+		str_done(&rest);
+		serve_touch(s, c);
+	}
 }
 
 /* ---- tending ------------------------------------------------------------ */
@@ -181,7 +153,8 @@ static void watch(struct serve *s, struct serve_connection *c)
 {
 	struct epoll_event event = { .data.u64 = c->id };
 
-	if (c->state != SERVE_CLOSING && c->out.len < SERVE_OUT_MAX)
+	if (c->state != SERVE_CLOSING && c->out.len < SERVE_OUT_MAX &&
+	    c->rest.len == 0)
 		event.events |= EPOLLIN;
 	if (c->out.len > 0)
 		event.events |= EPOLLOUT;
@@ -240,6 +213,7 @@ static void tend_one(struct serve *s, struct serve_connection *c)
 				 : "the message came too slowly");
 		c->heard = s->now; /* time to read that */
 	} else if (s->stopping != 0 && c->begun == 0 && s->now > s->stopping) {
+		set_rest(s, c, SLICE(""));
 		c->state = SERVE_CLOSING;
 	}
 	if (send_answers(c))
@@ -260,4 +234,82 @@ void serve_tend(struct serve *s, bool of_all)
 		c->is_touched = false;
 		tend_one(s, c);
 	}
+}
+
+/* ---- coming ------------------------------------------------------------- */
+
+/* There is one, since there are fewer connections than slots. */
+static size_t free_slot(struct serve *s)
+{
+	size_t slot = 0;
+
+	while (s->slots[slot] != NULL)
+		slot++;
+	if (slot >= s->n_slots)
+		s->n_slots = slot + 1;
+	return slot;
+}
+
+static struct serve_connection *new_connection(struct serve *s, int fd,
+					       uid_t uid)
+{
+	struct serve_connection *c = mem_zero(1, sizeof(*c));
+
+	c->slot = free_slot(s);
+	c->id = ++s->last_serial << SLOT_BITS | c->slot;
+	c->fd = fd;
+	c->person = subm_people_find(&s->people, uid, s->now);
+	c->person->n_connections++;
+	c->a = arena_new();
+	c->heard = s->now;
+	c->events = EPOLLIN;
+	s->slots[c->slot] = c;
+	s->n_connections++;
+	return c;
+}
+
+static void add_connection(struct serve *s, int fd, uid_t uid)
+{
+	struct serve_connection *c = new_connection(s, fd, uid);
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = c->id };
+	uint64_t limit = s->rules->r.limits.connections;
+
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+		serve_close(s, c);
+		return;
+	}
+	if (c->person->is_trusted ||
+	    ((limit == 0 || c->person->n_connections <= limit) &&
+	     s->n_connections <= max_ordinary(s))) {
+		serve_read(s, c); /* mostly it is there already */
+		return;
+	}
+	serve_refuse(s, c, EX_TEMPFAIL,
+		     "too many connections; try again later");
+	tend_one(s, c); /* mostly the end of it: others need the place */
+}
+
+void serve_accept(struct serve *s, size_t most)
+{
+	struct unixsock_peer peer;
+	struct err err;
+
+	for (; s->n_connections < s->o->max_connections; most--) {
+		int fd;
+
+		if (most == 0)
+			return; /* they come without end */
+		fd = unixsock_accept(s->listener, &peer, &err);
+		if (fd >= 0) {
+			add_connection(s, fd, peer.uid);
+			continue;
+		}
+		if (err.code != EAGAIN && err.code != EINTR &&
+		    err.code != ECONNABORTED) {
+			serve_log(s, NULL, "%s", err.text);
+			s->is_full = true; /* until one has ended */
+		}
+		return;
+	}
+	s->is_full = true;
 }

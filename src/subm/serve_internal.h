@@ -11,6 +11,8 @@ enum {
 	SERVE_READ_MAX = 256 * 1024,
 	SERVE_OUT_MAX = 64 * 1024, /* answers that nobody reads */
 	SERVE_SLOTS = 2048,
+	SERVE_TURN = 256,    /* messages of one user in one round */
+	SERVE_ACCEPTS = 256, /* connections in one round */
 };
 
 /* The rules as they were read; gone when nobody uses them any more. */
@@ -35,6 +37,7 @@ struct serve_connection {
 	struct arena *a;	   /* the message under way */
 	enum serve_state state;
 	struct wire wire;
+	struct str rest; /* read, but its user's turn was over */
 	struct wire_request request;
 	struct subm_intake *intake; /* NULL: none, or refused */
 	int refused;		    /* exit code of the message under way */
@@ -69,6 +72,8 @@ struct serve {
 	struct serve_ended *ended; /* in the order in which they did */
 	size_t n_ended, cap_ended;
 	size_t n_begun;	  /* connections within a message */
+	size_t n_delayed; /* connections with a rest */
+	uint64_t round;	  /* of the loop; turns are counted in it */
 	char *buffer;	  /* SERVE_READ_MAX bytes */
 	int64_t now;	  /* seconds of the monotonic clock, of this round */
 	bool is_full;	  /* no more connections for now */
@@ -90,14 +95,17 @@ void serve_log(struct serve *s, struct subm_person *person, const char *format,
 
 /* ---- serve_connection.c: who is there ----------------------------------- */
 
-/* Lets in everybody who waits, as far as there is room. */
-void serve_accept(struct serve *s);
+/* Lets in who waits, but so many at most, as far as there is room. */
+void serve_accept(struct serve *s, size_t most);
 
 /* The one of this id; NULL: it is gone. */
 struct serve_connection *serve_find(const struct serve *s, uint64_t id);
 
-/* Reads once what is there, and understands it. */
+/* Reads once what is there, and understands it, unless it is not its turn. */
 void serve_read(struct serve *s, struct serve_connection *c);
+
+/* Goes on, in a new round, where turns were over. */
+void serve_resume(struct serve *s);
 
 /* It is looked at by the next serve_tend(). */
 void serve_touch(struct serve *s, struct serve_connection *c);
@@ -120,9 +128,15 @@ void serve_close(struct serve *s, struct serve_connection *c);
 /* The message under way, if there is one, never was. */
 void serve_forget(struct serve *s, struct serve_connection *c);
 
-/* Takes what was read apart; -1, err saying why: it is no protocol. */
+/* May it begin a message in this round? Whoever floods waits for others. */
+bool serve_has_turn(const struct serve *s, const struct serve_connection *c);
+
+/*
+ * Takes what was read apart, as long as it is its turn; what is left stays in
+ * *bytes. -1, err saying why: it is no protocol.
+ */
 MUST_USE int serve_take(struct serve *s, struct serve_connection *c,
-			struct slice bytes, struct err *err);
+			struct slice *bytes, struct err *err);
 
 /* Makes all that has ended durable, and answers. */
 void serve_settle(struct serve *s);

@@ -62,11 +62,26 @@ static void take_rules(struct serve *s, struct serve_connection *c)
 	c->request.max = wire_request_max(c->site.rcpts_max);
 }
 
+bool serve_has_turn(const struct serve *s, const struct serve_connection *c)
+{
+	return c->state != SERVE_OPTIONS || c->person->round != s->round ||
+	       c->person->n_taken < SERVE_TURN;
+}
+
+static void count_turn(const struct serve *s, struct subm_person *person)
+{
+	if (person->round != s->round)
+		person->n_taken = 0;
+	person->round = s->round;
+	person->n_taken++;
+}
+
 static void on_begin(struct serve *s, struct serve_connection *c)
 {
 	struct subm_request *r = &c->request.request;
 	int code;
 
+	count_turn(s, c->person);
 	c->state = SERVE_CONTENT;
 	r->uid = c->person->uid;
 	if (!r->has_sender) {
@@ -160,14 +175,14 @@ static int on_frame(struct serve *s, struct serve_connection *c,
 	return FAIL(err, "an answer from a client");
 }
 
-int serve_take(struct serve *s, struct serve_connection *c, struct slice bytes,
+int serve_take(struct serve *s, struct serve_connection *c, struct slice *bytes,
 	       struct err *err)
 {
 	struct wire_frame frame;
 	enum parse verdict = PARSE_DONE;
 
-	while (verdict == PARSE_DONE) {
-		verdict = wire_next(&c->wire, &bytes, "ORBDEX", &frame, err);
+	while (verdict == PARSE_DONE && serve_has_turn(s, c)) {
+		verdict = wire_next(&c->wire, bytes, "ORBDEX", &frame, err);
 		if (verdict == PARSE_DONE && on_frame(s, c, &frame, err) < 0)
 			verdict = PARSE_BAD;
 	}
