@@ -41,8 +41,9 @@ LDFLAGS_cov := --coverage
 CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 LDFLAGS_fuzz := -fsanitize=address,undefined
-ALL_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) $(CFLAGS_$(BUILD)) \
-	-Isrc -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
+# Hidden: no function of ours stands in for one that a library calls.
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -fvisibility=hidden $(WARN) $(WERROR) \
+	$(CFLAGS_$(BUILD)) -Isrc -I$(B)/gen $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS_$(BUILD)) $(LDFLAGS)
 
 # ---- rooms, sources, programs -------------------------------------------
