@@ -241,7 +241,8 @@ def measure_alone(programs, base, rounds: int) -> None:
         flushes = {s.name: course.count_flushes(s) for s in course.systems}
         for i in range(rounds):
             course.round(i)
-        versions = {s.name: s.version for s in course.systems if s.version}
+        versions = {s.name.split(",")[0]: s.version
+                    for s in course.systems if s.version}
     (base / "found.json").write_text(json.dumps(
         {"rates": course.found, "flushes": flushes, "versions": versions,
          "lost": course.lost}))

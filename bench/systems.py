@@ -14,6 +14,7 @@ deliveries at a time to a destination, no pauses, no limits of clients.
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -292,7 +293,9 @@ class SystemOpensmtpd(Peer, Opensmtpd):
 
     @property
     def version(self) -> str:
-        return self.run("smtpd", "-h", text=True).stdout.split()[-1]
+        said = self.run("smtpd", "-h", text=True).stdout
+        found = re.search(r"OpenSMTPD (\S+)", said)
+        return found[1] if found else ""
 
     def queued(self) -> int:
         return files_below(self.folder / "var/spool/smtpd/queue")
