@@ -15,8 +15,9 @@ from badnames import nameserver  # noqa: E402, F401
 from mailway import mail  # noqa: E402, F401
 from names import hosts, world  # noqa: E402, F401
 import peerroot  # noqa: E402
-from reports import scheduler  # noqa: E402, F401
+from schedrun import scheduler  # noqa: E402, F401
 import smtpd as smtpd_module  # noqa: E402
+from submitserver import make, service  # noqa: E402, F401
 from tlsworld import authorities, site  # noqa: E402, F401
 import zpost  # noqa: E402
 

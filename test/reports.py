@@ -21,22 +21,6 @@ from schedrun import Scheduler
 KEEP = 'smtp/example.net\n\tqueueonly\n'
 
 
-@pytest.fixture
-def scheduler(office):
-    """scheduler(conf, *options) runs one; it must end well after the test."""
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process.returncode is None:
-            assert s.stop() == 0, s.text
-        assert "Sanitizer" not in s.text
-
-
 def fake(words: str, pattern: str = "smtp/*") -> str:
     """A clause whose agent does as these words say (fakeagent.py)."""
     return f'{pattern}\n\tcommand="fake {words}"\n'

@@ -19,6 +19,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from agentrun import DEADLINE, Silence, program, wait_for
 from spoolfile import Job, to_text
 
@@ -181,3 +183,23 @@ class Scheduler:
         if kind is None:
             assert status == 0, self.text
             assert "Sanitizer" not in self.text, self.text
+
+
+@pytest.fixture
+def scheduler(office):
+    """
+    scheduler(conf, *options) runs one for office, or the post office `at`; it
+    must end well after the test.
+    """
+    running = []
+
+    def start(conf, *options, **how) -> Scheduler:
+        running.append(Scheduler(how.pop("at", office), conf, *options,
+                                 **how))
+        return running[-1]
+
+    yield start
+    for s in running:
+        if s.process is not None and s.process.returncode is None:
+            assert s.stop() == 0, s.text
+        assert "Sanitizer" not in s.text

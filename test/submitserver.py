@@ -15,6 +15,9 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
+
+import pytest
 
 import zpost
 from submitted import Spool
@@ -163,3 +166,26 @@ class Service(Spool):
             code, answer = wire.answer()
         assert code == 0, answer
         return answer
+
+
+@pytest.fixture
+def make():
+    """make(zenv, wrapper) starts a service in a folder open to others."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory(prefix="zpost-service-",
+                                     dir="/tmp") as base:
+        started = []
+
+        def start(zenv=None, wrapper=()):
+            started.append(Service(base, zenv, wrapper))
+            return started[-1]
+
+        yield start
+        for service in started:
+            service.__exit__(None, None, None)
+
+
+@pytest.fixture
+def service(make):
+    return make()

@@ -1,7 +1,6 @@
 """mailq: what it shows, and of whom it asks it."""
 
 import json
-import os
 import subprocess
 import time
 
@@ -9,7 +8,7 @@ import pytest
 
 from fakesched import FakeScheduler, job_of
 from spoolfile import Group, Rcpt, Sender
-from zpost import is_sanitized, program
+from zpost import program
 
 NOW = int(time.time())
 

@@ -8,28 +8,12 @@ import time
 
 import pytest
 
-from schedrun import Scheduler
 from spoolfile import Rcpt
 from test_mailq import mailq, rows
 from test_mailq_live import Terminal
-from zpost import program, wait_for
+from zpost import program
 
 FAKE = 'smtp/*\n\tinterval=1h command="fake {}"\n'
-
-
-@pytest.fixture
-def scheduler(office):
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
 
 
 def wait_state(office, s, job, *states) -> dict:

@@ -17,22 +17,6 @@ from zpost import program, wait_for
 FAKE = 'smtp/*\n\tcommand="fake {}"\n'
 
 
-@pytest.fixture
-def scheduler(office):
-    """scheduler(conf, *options) starts one; it must end well."""
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process is not None and s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
-
-
 def smtp_conf(server) -> str:
     return (f'smtp/*\n\tcommand="smtp -F {server.destination} '
             '-h client.example -O attempts=-"\n')

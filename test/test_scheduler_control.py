@@ -9,26 +9,10 @@ import time
 
 import pytest
 
-from schedrun import Scheduler
 from spoolfile import Rcpt
 from zpost import wait_for
 
 FAKE = 'smtp/*\n\tcommand="fake {}"\n'
-
-
-@pytest.fixture
-def scheduler(office):
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
 
 
 class Client:

@@ -30,22 +30,6 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 @pytest.fixture
-def scheduler(office):
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(how.pop("at", office), conf, *options,
-                                 **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process is not None and s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
-
-
-@pytest.fixture
 def small(tmp_path):
     """small(size=..) gives (disk, office): a post office on a disk."""
     opened = []

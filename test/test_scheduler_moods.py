@@ -16,21 +16,6 @@ from zpost import program
 FAKE = 'smtp/*\n\tcommand="fake {}"\n'
 
 
-@pytest.fixture
-def scheduler(office):
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process is not None and s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
-
-
 # ---- moods ----------------------------------------------------------------
 
 

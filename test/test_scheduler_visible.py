@@ -25,21 +25,6 @@ from zpost import is_sanitized, program, wait_for
 FAKE = 'smtp/*\n\tcommand="fake {}"\n'
 
 
-@pytest.fixture
-def scheduler(office):
-    running = []
-
-    def start(conf, *options, **how) -> Scheduler:
-        running.append(Scheduler(office, conf, *options, **how))
-        return running[-1]
-
-    yield start
-    for s in running:
-        if s.process is not None and s.process.returncode is None:
-            assert s.stop() == 0, s.text
-            assert "Sanitizer" not in s.text
-
-
 def free_port(host: str = "127.0.0.1") -> int:
     kind = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(kind) as s:

@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import termios
 import threading
 import time
@@ -19,34 +18,11 @@ import time
 import pytest
 
 import zpost
-from submitserver import NOBODY, Service, Wire, frame, message
+from submitserver import NOBODY, Wire, frame, message
 
 DATAERR, TEMPFAIL, NOPERM = 65, 75, 77
 
 TEXT = b"Subject: hi\n\nHello.\n"
-
-
-@pytest.fixture
-def make():
-    """make(zenv) starts a service in a folder open to others."""
-    if os.getuid() != 0:
-        pytest.skip("only root can become another user")
-    with tempfile.TemporaryDirectory(prefix="zpost-serve-",
-                                     dir="/tmp") as base:
-        started = []
-
-        def start(zenv=None, wrapper=()):
-            started.append(Service(base, zenv, wrapper))
-            return started[-1]
-
-        yield start
-        for service in started:
-            service.__exit__(None, None, None)
-
-
-@pytest.fixture
-def service(make):
-    return make()
 
 
 def rss(service) -> int:

@@ -8,45 +8,20 @@ import os
 import random
 import re
 import signal
-import socket
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 
 import pytest
 
 import zpost
-from submitserver import NO_LEAKS, NOBODY, Service, Wire, frame, message
+from submitserver import NO_LEAKS, NOBODY, Wire, frame, message
 from submitted import receiving, spool_id
 
 DATAERR, TEMPFAIL, NOPERM, CONFIG = 65, 75, 77, 78
 
 TEXT = b"Subject: hi\n\nHello.\n"
-
-
-@pytest.fixture
-def make():
-    """make(zenv, wrapper) starts a service in a folder open to others."""
-    if os.getuid() != 0:
-        pytest.skip("only root can become another user")
-    with tempfile.TemporaryDirectory(prefix="zpost-service-",
-                                     dir="/tmp") as base:
-        started = []
-
-        def start(zenv=None, wrapper=()):
-            started.append(Service(base, zenv, wrapper))
-            return started[-1]
-
-        yield start
-        for service in started:
-            service.__exit__(None, None, None)
-
-
-@pytest.fixture
-def service(make):
-    return make()
 
 
 def hidden(service) -> list[str]:

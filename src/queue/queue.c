@@ -349,8 +349,8 @@ void queue_forget(struct queue *q, struct slice name, int64_t now)
 
 /* ---- commands ----------------------------------------------------------- */
 
-/* The job of an open recipient that no agent has, or NULL. */
-static struct queue_job *find_idle(const struct queue *q, struct slice name,
+/* The job of a recipient that is open or held and no agent has, or NULL. */
+static struct queue_job *find_left(const struct queue *q, struct slice name,
 				   size_t offset, size_t *ret_i)
 {
 	struct queue_letter *m = queue_letter_find(q, name);
@@ -359,9 +359,20 @@ static struct queue_job *find_idle(const struct queue *q, struct slice name,
 	if (m != NULL)
 		j = queue_rcpt_find(m, offset, ret_i);
 	if (j == NULL || j->state == QUEUE_JOB_FED ||
-	    j->rcpts[*ret_i].state != QUEUE_RCPT_OPEN)
+	    (j->rcpts[*ret_i].state != QUEUE_RCPT_OPEN &&
+	     j->rcpts[*ret_i].state != QUEUE_RCPT_HELD))
 		return NULL;
 	return j;
+}
+
+/* The job of an open recipient that no agent has, or NULL. */
+static struct queue_job *find_idle(const struct queue *q, struct slice name,
+				   size_t offset, size_t *ret_i)
+{
+	struct queue_job *j = find_left(q, name, offset, ret_i);
+
+	return j != NULL && j->rcpts[*ret_i].state == QUEUE_RCPT_OPEN ? j
+								      : NULL;
 }
 
 bool queue_is_idle(const struct queue *q, struct slice name, size_t offset)
@@ -415,22 +426,6 @@ void queue_give_up(struct queue *q, struct slice name, const size_t *offsets,
 		if (j != NULL)
 			give_up_some(q, j, offsets + k, n - k, now);
 	}
-}
-
-/* The job of a recipient that is open or held and no agent has, or NULL. */
-static struct queue_job *find_left(const struct queue *q, struct slice name,
-				   size_t offset, size_t *ret_i)
-{
-	struct queue_letter *m = queue_letter_find(q, name);
-	struct queue_job *j = NULL;
-
-	if (m != NULL)
-		j = queue_rcpt_find(m, offset, ret_i);
-	if (j == NULL || j->state == QUEUE_JOB_FED ||
-	    (j->rcpts[*ret_i].state != QUEUE_RCPT_OPEN &&
-	     j->rcpts[*ret_i].state != QUEUE_RCPT_HELD))
-		return NULL;
-	return j;
 }
 
 bool queue_is_left(const struct queue *q, struct slice name, size_t offset)

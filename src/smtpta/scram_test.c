@@ -19,7 +19,9 @@ enum { NONCE = 18 }; /* bytes of a nonce of the library's */
 
 static const char *nonce_text; /* the next nonce; NULL: any */
 
-int gsasl_base64_to(const char *in, size_t inlen, char **out, size_t *outlen)
+/* Visible, or the library would not find it. */
+__attribute__((visibility("default"))) int
+gsasl_base64_to(const char *in, size_t inlen, char **out, size_t *outlen)
 {
 	struct str text = STR_INIT;
 
