@@ -159,8 +159,6 @@ static int visit(struct sweep *w, const char *name, struct err *err)
 		str_add(&w->staged, slice_from(slice_of(name), ready.len));
 		str_addc(&w->staged, '\0');
 		w->done.staged++;
-	} else if (!w->is_queue && strcmp(name, CREATE_STAGED) == 0) {
-		return enter(w, dir, name, err);
 	} else if (w->is_queue && is_hash_folder(name) && w->depth < DEPTH) {
 		w->prefix[2 * w->depth - 2] = name[0];
 		w->prefix[2 * w->depth - 1] = '/';
@@ -216,9 +214,12 @@ struct sweep *sweep_new(const char *postoffice, int64_t orphan_age,
 			struct err *err)
 {
 	struct sweep *w = mem_zero(1, sizeof(*w));
+	struct timespec now;
 
 	w->orphan_age = orphan_age;
-	w->begun = (int64_t)time(NULL);
+	/* Not time(2), which may be behind the times that files are given. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	w->begun = (int64_t)now.tv_sec;
 	w->queue_dir = w->transport_dir = -1;
 	w->root = open(postoffice, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->root >= 0)
