@@ -46,6 +46,12 @@ struct slice slice_head(struct slice s, size_t len);
 /* Same length and same bytes. */
 bool slice_eq(struct slice a, struct slice b);
 
+/*
+ * Below, at or above 0 as a comes before b, is the same or comes after it: byte
+ * by byte, and what is a beginning of the other first.
+ */
+int slice_order(struct slice a, struct slice b);
+
 /* Same but for the case of ASCII letters. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 

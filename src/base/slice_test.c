@@ -262,6 +262,27 @@ static void test_printf_length_is_bounded(void **state)
 	assert_string_equal(out, "<ab>");
 }
 
+static void test_order_is_by_bytes_then_by_length(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		int want;
+	} cases[] = {
+		{ "", "", 0 },	     { "", "a", -1 },	  { "ab", "b", -1 },
+		{ "ab", "abc", -1 }, { "abc", "abc", 0 }, { "Z", "a", -1 },
+		{ "\xff", "a", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct slice a = slice_of(cases[i].a), b = slice_of(cases[i].b);
+		int order = slice_order(a, b), back = slice_order(b, a);
+
+		assert_int_equal((order > 0) - (order < 0), cases[i].want);
+		assert_int_equal((back > 0) - (back < 0), -cases[i].want);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -277,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_cut_sees_every_part),
 		cmocka_unit_test(test_numbers_are_strict),
 		cmocka_unit_test(test_printf_length_is_bounded),
+		cmocka_unit_test(test_order_is_by_bytes_then_by_length),
 	};
 
 	return TEST_RUN(tests);

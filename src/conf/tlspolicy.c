@@ -181,18 +181,10 @@ static int read_line(struct reader *r, struct slice line, struct err *err)
 
 /* ---- the whole ---------------------------------------------------------- */
 
-static int compare(struct slice a, struct slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int r = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return r != 0 ? r : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_entries(const void *a, const void *b)
 {
 	const struct tlspolicy_entry *x = a, *y = b;
-	int r = compare(x->destination, y->destination);
+	int r = slice_order(x->destination, y->destination);
 
 	return r != 0 ? r : (x->line > y->line) - (x->line < y->line);
 }
@@ -247,7 +239,7 @@ static const struct tlspolicy_entry *find_exact(const struct tlspolicy *policy,
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct tlspolicy_entry *e = &policy->entries[middle];
-		int r = compare(name, e->destination);
+		int r = slice_order(name, e->destination);
 
 		if (r == 0)
 			return e;

@@ -92,21 +92,11 @@ static struct slice trim_value(struct slice v)
 	return v;
 }
 
-static int by_name(struct slice a, struct slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	if (order != 0)
-		return order;
-	return (a.len > b.len) - (a.len < b.len);
-}
-
 /* By name; of one name the line that stands first, a default last. */
 static int by_name_and_line(const void *left, const void *right)
 {
 	const struct var *a = left, *b = right;
-	int order = by_name(a->name, b->name);
+	int order = slice_order(a->name, b->name);
 
 	if (order != 0)
 		return order;
@@ -121,7 +111,7 @@ static const struct var *find_var(const struct zenv *z, struct slice name)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (by_name(z->vars[middle].name, name) < 0)
+		if (slice_order(z->vars[middle].name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;

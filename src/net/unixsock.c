@@ -6,6 +6,7 @@
 #include "net/unixsock.h"
 
 #include "base/fd.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,6 +62,21 @@ int unixsock_listen(const char *dir, const char *name, struct err *err)
 	}
 	fd_close(folder);
 	return r;
+}
+
+int unixsock_listen_at(const char *path, struct err *err)
+{
+	struct slice whole = slice_of(path);
+	size_t slash = slice_find_last(whole, '/');
+	struct str dir = STR_INIT;
+	int fd;
+
+	if (slash == whole.len)
+		return unixsock_listen(".", path, err);
+	str_add(&dir, slice_head(whole, slash > 0 ? slash : 1));
+	fd = unixsock_listen(str_cstr(&dir), path + slash + 1, err);
+	str_done(&dir);
+	return fd;
 }
 
 int unixsock_accept(int fd, struct unixsock_peer *ret, struct err *err)

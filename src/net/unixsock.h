@@ -21,6 +21,9 @@
 MUST_USE int unixsock_listen(const char *dir, const char *name,
 			     struct err *err);
 
+/* The same at a path of any length, which must not end in '/'. */
+MUST_USE int unixsock_listen_at(const char *path, struct err *err);
+
 /* Who connected: ids at the time of connecting. */
 struct unixsock_peer {
 	pid_t pid;

@@ -81,6 +81,26 @@ static void test_peer_is_known_and_bytes_pass(void **state)
 	remove_name("s");
 }
 
+static void test_path_to_listen_at_may_be_long(void **state)
+{
+	struct str path = STR_INIT;
+	struct err err = { 0 };
+	int listener, client;
+
+	(void)state;
+	str_addf(&path, "%s/s", deep.p);
+	listener = unixsock_listen_at(path.p, &err);
+	assert_true(listener >= 0);
+	client = unixsock_connect(deep.p, "s", 5, &err);
+	assert_true(client >= 0);
+	fd_close(client);
+	fd_close(listener);
+	remove_name("s");
+	assert_int_equal(unixsock_listen_at("/nonexistent/s", &err), -1);
+	assert_int_equal(err.code, ENOENT);
+	str_done(&path);
+}
+
 static void test_nobody_who_listens_is_told_from_trouble(void **state)
 {
 	struct err err = { 0 };
@@ -156,6 +176,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    test_peer_is_known_and_bytes_pass, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_path_to_listen_at_may_be_long, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_nobody_who_listens_is_told_from_trouble, set_up,
 		    tear_down),

@@ -6,22 +6,6 @@
 
 #include <stdio.h>
 
-static struct play play;
-
-static int start(void **state)
-{
-	(void)state;
-	play_make(&play);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
-
 /* The next n jobs as "NAME@HOST/OFFSET=STATE...", fewer if there are none. */
 static const char *jobs(struct queue_cursor *c, size_t n)
 {
@@ -463,21 +447,20 @@ static void test_removed_recipients_end_their_message(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	static const struct CMUnitTest tests[] = {
-		T(test_all_jobs_are_shown_in_order),
-		T(test_a_cursor_steps_over_what_goes),
-		T(test_a_cursor_ends_with_what_was_there),
-		T(test_a_job_of_very_many_recipients_comes_in_parts),
-		T(test_threads_tell_what_they_have),
-		T(test_the_oldest_of_a_thread_is_found_in_pieces),
-		T(test_a_cursor_over_threads_survives_their_end),
-		T(test_agents_tell_what_they_do),
-		T(test_a_kicked_message_goes_before_others),
-		T(test_of_queueonly_just_the_kicked_message_goes),
-		T(test_a_kick_while_others_expire_is_not_lost),
-		T(test_flush_wakes_what_waits_and_leaves_the_rest),
-		T(test_removed_recipients_end_their_message),
+		PLAY_TEST(test_all_jobs_are_shown_in_order),
+		PLAY_TEST(test_a_cursor_steps_over_what_goes),
+		PLAY_TEST(test_a_cursor_ends_with_what_was_there),
+		PLAY_TEST(test_a_job_of_very_many_recipients_comes_in_parts),
+		PLAY_TEST(test_threads_tell_what_they_have),
+		PLAY_TEST(test_the_oldest_of_a_thread_is_found_in_pieces),
+		PLAY_TEST(test_a_cursor_over_threads_survives_their_end),
+		PLAY_TEST(test_agents_tell_what_they_do),
+		PLAY_TEST(test_a_kicked_message_goes_before_others),
+		PLAY_TEST(test_of_queueonly_just_the_kicked_message_goes),
+		PLAY_TEST(test_a_kick_while_others_expire_is_not_lost),
+		PLAY_TEST(test_flush_wakes_what_waits_and_leaves_the_rest),
+		PLAY_TEST(test_removed_recipients_end_their_message),
 	};
 
 	return TEST_RUN(tests);

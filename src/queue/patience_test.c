@@ -4,22 +4,6 @@
  */
 #include "queue/test_queue.h"
 
-static struct play play;
-
-static int start(void **state)
-{
-	(void)state;
-	play_make(&play);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
-
 static void test_agents_are_not_started_in_a_burst(void **state)
 {
 	struct play *p = &play;
@@ -123,12 +107,11 @@ static void test_a_backlog_that_is_soon_done_needs_no_more(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	static const struct CMUnitTest tests[] = {
-		T(test_agents_are_not_started_in_a_burst),
-		T(test_a_steady_flow_gets_an_agent_of_its_own),
-		T(test_who_is_quick_is_fed_more),
-		T(test_a_backlog_that_is_soon_done_needs_no_more),
+		PLAY_TEST(test_agents_are_not_started_in_a_burst),
+		PLAY_TEST(test_a_steady_flow_gets_an_agent_of_its_own),
+		PLAY_TEST(test_who_is_quick_is_fed_more),
+		PLAY_TEST(test_a_backlog_that_is_soon_done_needs_no_more),
 	};
 
 	return TEST_RUN(tests);

@@ -3,22 +3,6 @@
  */
 #include "queue/test_queue.h"
 
-static struct play play;
-
-static int start(void **state)
-{
-	(void)state;
-	play_make(&play);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
-
 static void test_lines_of_a_dead_agent_come_back(void **state)
 {
 	struct play *p = &play;
@@ -280,20 +264,19 @@ static void test_site_rate_holds_for_all_its_threads(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	static const struct CMUnitTest tests[] = {
-		T(test_lines_of_a_dead_agent_come_back),
-		T(test_agents_that_never_start_are_tried_less_often),
-		T(test_silent_agents_are_killed),
-		T(test_threads_share_agents_within_the_limits),
-		T(test_an_idle_agent_makes_room_for_another_channel),
-		T(test_a_busy_thread_leaves_agents_to_others),
-		T(test_a_busy_channel_leaves_agents_to_others),
-		T(test_more_agents_for_a_thread_that_goes_well),
-		T(test_site_is_spared_as_a_whole),
-		T(test_rates_are_kept),
-		T(test_channel_rate_holds_for_all_its_threads),
-		T(test_site_rate_holds_for_all_its_threads),
+		PLAY_TEST(test_lines_of_a_dead_agent_come_back),
+		PLAY_TEST(test_agents_that_never_start_are_tried_less_often),
+		PLAY_TEST(test_silent_agents_are_killed),
+		PLAY_TEST(test_threads_share_agents_within_the_limits),
+		PLAY_TEST(test_an_idle_agent_makes_room_for_another_channel),
+		PLAY_TEST(test_a_busy_thread_leaves_agents_to_others),
+		PLAY_TEST(test_a_busy_channel_leaves_agents_to_others),
+		PLAY_TEST(test_more_agents_for_a_thread_that_goes_well),
+		PLAY_TEST(test_site_is_spared_as_a_whole),
+		PLAY_TEST(test_rates_are_kept),
+		PLAY_TEST(test_channel_rate_holds_for_all_its_threads),
+		PLAY_TEST(test_site_rate_holds_for_all_its_threads),
 	};
 
 	return TEST_RUN(tests);

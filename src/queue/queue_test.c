@@ -3,22 +3,6 @@
  */
 #include "queue/test_queue.h"
 
-static struct play play;
-
-static int start(void **state)
-{
-	(void)state;
-	play_make(&play);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	play_end(&play);
-	return 0;
-}
-
 static void test_a_message_goes_out_and_is_finished(void **state)
 {
 	struct play *p = &play;
@@ -668,36 +652,37 @@ test_who_waits_for_its_rate_leaves_its_place_at_the_site(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	static const struct CMUnitTest tests[] = {
-		T(test_a_message_goes_out_and_is_finished),
-		T(test_retries_follow_the_factors),
-		T(test_one_success_releases_all_that_waits_there),
-		T(test_a_dead_destination_is_asked_less_and_less),
-		T(test_retryat_is_obeyed),
-		T(test_what_an_agent_leaves_unsaid_waits),
-		T(test_reports_of_what_was_not_fed_change_nothing),
-		T(test_another_message_of_the_same_name),
-		T(test_old_mail_gets_a_try_after_a_start),
-		T(test_old_mail_expires),
-		T(test_untried_mail_has_more_time),
-		T(test_queueonly_goes_when_it_is_told_to),
-		T(test_deadlines_are_kept),
-		T(test_delays_are_told_at_their_times),
-		T(test_delays_that_were_told_before_are_counted),
-		T(test_what_others_have_locked_is_looked_at_again),
-		T(test_resync_takes_what_the_file_says),
-		T(test_a_forgotten_message_may_still_be_answered),
-		T(test_held_stays_held_until_released),
-		T(test_hold_and_give_up_by_command),
-		T(test_age_order_is_kept),
-		T(test_finish_that_failed_comes_again),
-		T(test_reload_moves_threads_and_stops_agents),
-		T(test_destination_that_died_without_a_clause_waits_too),
-		T(test_new_rates_hold_from_the_reload_on),
-		T(test_who_cannot_go_leaves_its_place_at_the_site),
-		T(test_who_waits_for_its_rate_leaves_its_place_at_the_site),
-		T(test_shut_stops_everything),
+		PLAY_TEST(test_a_message_goes_out_and_is_finished),
+		PLAY_TEST(test_retries_follow_the_factors),
+		PLAY_TEST(test_one_success_releases_all_that_waits_there),
+		PLAY_TEST(test_a_dead_destination_is_asked_less_and_less),
+		PLAY_TEST(test_retryat_is_obeyed),
+		PLAY_TEST(test_what_an_agent_leaves_unsaid_waits),
+		PLAY_TEST(test_reports_of_what_was_not_fed_change_nothing),
+		PLAY_TEST(test_another_message_of_the_same_name),
+		PLAY_TEST(test_old_mail_gets_a_try_after_a_start),
+		PLAY_TEST(test_old_mail_expires),
+		PLAY_TEST(test_untried_mail_has_more_time),
+		PLAY_TEST(test_queueonly_goes_when_it_is_told_to),
+		PLAY_TEST(test_deadlines_are_kept),
+		PLAY_TEST(test_delays_are_told_at_their_times),
+		PLAY_TEST(test_delays_that_were_told_before_are_counted),
+		PLAY_TEST(test_what_others_have_locked_is_looked_at_again),
+		PLAY_TEST(test_resync_takes_what_the_file_says),
+		PLAY_TEST(test_a_forgotten_message_may_still_be_answered),
+		PLAY_TEST(test_held_stays_held_until_released),
+		PLAY_TEST(test_hold_and_give_up_by_command),
+		PLAY_TEST(test_age_order_is_kept),
+		PLAY_TEST(test_finish_that_failed_comes_again),
+		PLAY_TEST(test_reload_moves_threads_and_stops_agents),
+		PLAY_TEST(
+		    test_destination_that_died_without_a_clause_waits_too),
+		PLAY_TEST(test_new_rates_hold_from_the_reload_on),
+		PLAY_TEST(test_who_cannot_go_leaves_its_place_at_the_site),
+		PLAY_TEST(
+		    test_who_waits_for_its_rate_leaves_its_place_at_the_site),
+		PLAY_TEST(test_shut_stops_everything),
 	};
 
 	return TEST_RUN(tests);

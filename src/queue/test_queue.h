@@ -206,4 +206,24 @@ static inline void play_answer(struct play *p, uint32_t agent, uint64_t id,
 	queue_hungry(p->q, agent, p->now);
 }
 
+/* The queue of tests that are listed by PLAY_TEST(): a new one for each. */
+static struct play play;
+
+static inline int play_set_up(void **state)
+{
+	(void)state;
+	play_make(&play);
+	return 0;
+}
+
+static inline int play_tear_down(void **state)
+{
+	(void)state;
+	play_end(&play);
+	return 0;
+}
+
+#define PLAY_TEST(f) \
+	cmocka_unit_test_setup_teardown(f, play_set_up, play_tear_down)
+
 #endif

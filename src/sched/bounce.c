@@ -283,14 +283,6 @@ static void choose_to(const struct ctl_sender *sender, struct arena *a,
 
 /* ---- runs --------------------------------------------------------------- */
 
-static int compare_slices(struct slice a, struct slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* 0: the same people hear of it. */
 static int compare_senders(const struct ctl_sender *a,
 			   const struct ctl_sender *b)
@@ -302,11 +294,11 @@ static int compare_senders(const struct ctl_sender *a,
 		return 0;
 	order = is_nobody(a) - is_nobody(b);
 	if (order == 0)
-		order = compare_slices(a->address.user, b->address.user);
+		order = slice_order(a->address.user, b->address.user);
 	left = a->errors;
 	right = b->errors;
 	while (order == 0 && left != NULL && right != NULL) {
-		order = compare_slices(left->value, right->value);
+		order = slice_order(left->value, right->value);
 		left = left->next;
 		right = right->next;
 	}

@@ -19,12 +19,12 @@
  */
 #include "sched/control.h"
 
+#include "net/unixsock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -283,31 +283,23 @@ static void choose_path(struct sched *s)
 void sched_control_listen(struct sched *s)
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *path = str_cstr(&s->socket_path);
+	struct err err;
+	int fd;
 
 	if (s->listener != NULL)
 		return;
-	if (s->socket_path.len >= sizeof(address.sun_path)) {
+	fd = unixsock_listen_at(str_cstr(&s->socket_path), &err);
+	if (fd < 0) {
 		log_line(LOG_LEVEL_ERROR,
-			 "%s: longer than a socket's name can be: no commands "
-			 "are taken",
-			 path);
+			 "%s: no commands are taken until the configuration is "
+			 "read again",
+			 err.text);
 		return;
 	}
-	memcpy(address.sun_path, path, s->socket_path.len + 1);
-	/* What is left of one before us; only one has the lock. */
-	if (unlink(path) == 0 || errno == ENOENT)
-		s->listener = evconnlistener_new_bind(
-		    s->base, on_client, s, flags, -1,
-		    (struct sockaddr *)&address, (int)sizeof(address));
-	if (s->listener == NULL || chmod(path, 0666) < 0)
-		log_line(LOG_LEVEL_ERROR,
-			 "%s: %s: no commands are taken until the "
-			 "configuration is read again",
-			 path, strerror(errno));
-	if (s->listener != NULL)
-		evconnlistener_set_error_cb(s->listener, on_listen_trouble);
+	s->listener = evconnlistener_new(s->base, on_client, s, flags, 0, fd);
+	if (s->listener == NULL)
+		mem_exhausted();
+	evconnlistener_set_error_cb(s->listener, on_listen_trouble);
 }
 
 void sched_control_begin(struct sched *s)

@@ -242,18 +242,13 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context)
 static int listen_unix(struct sched_scrape *p, const char *path,
 		       struct err *err)
 {
-	struct slice dir = slice_of(path);
-	size_t slash = slice_find_last(dir, '/');
-	struct str parent = STR_INIT;
 	struct stat st;
 	int fd;
 
 	/* One that was left there goes, and nothing else. */
 	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 		return FAIL(err, "metrics: %s: there is another file", path);
-	str_add(&parent, slice_head(dir, slash > 0 ? slash : 1));
-	fd = unixsock_listen(str_cstr(&parent), path + slash + 1, err);
-	str_done(&parent);
+	fd = unixsock_listen_at(path, err);
 	if (fd >= 0) {
 		p->path = strdup(path);
 		if (p->path == NULL)

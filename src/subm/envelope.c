@@ -62,27 +62,17 @@ static int make_sender(const struct subm_request *r, struct arena *a,
 
 /* ---- recipients --------------------------------------------------------- */
 
-static int compare_slices(struct slice a, struct slice b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	if (order != 0)
-		return order;
-	return (a.len > b.len) - (a.len < b.len);
-}
-
 /* Two rows of a table of pointers; the earlier recipient is first. */
 static int compare_rcpts(const void *left, const void *right)
 {
 	const struct subm_rcpt *a = *(const struct subm_rcpt *const *)left;
 	const struct subm_rcpt *b = *(const struct subm_rcpt *const *)right;
-	int order = compare_slices(a->address, b->address);
+	int order = slice_order(a->address, b->address);
 
 	if (order == 0)
-		order = compare_slices(a->host, b->host);
+		order = slice_order(a->host, b->host);
 	if (order == 0)
-		order = compare_slices(a->channel, b->channel);
+		order = slice_order(a->channel, b->channel);
 	return order != 0 ? order : (a > b) - (a < b);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "mime/header.h"
+#include "mime/token.h"
 
 #include <stdlib.h>
 
@@ -34,37 +35,12 @@ struct names {
 	bool has_address; /* something stood in the element */
 };
 
-static bool is_space(char c)
+/* Length of the comment, quoted string or domain literal at the start of s. */
+static size_t token_length(struct slice s)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+	struct token token;
 
-/* Length of a comment at the start of s, with all that are nested in it. */
-static size_t comment_length(struct slice s)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == '(')
-			depth++;
-		else if (s.p[i] == ')' && --depth == 0)
-			return i + 1;
-	}
-	return s.len;
-}
-
-/* Length of a quoted string or a domain literal at the start of s. */
-static size_t quoted_length(struct slice s, char end)
-{
-	for (size_t i = 1; i < s.len; i++) {
-		if (s.p[i] == '\\')
-			i++;
-		else if (s.p[i] == end)
-			return i + 1;
-	}
-	return s.len;
+	return token_next(&s, token_mail_specials, &token) ? token.text.len : 0;
 }
 
 /* Ends the element, which is one address or none. */
@@ -119,13 +95,10 @@ static size_t take(struct names *n, struct slice s)
 	switch (s.p[0]) {
 	case '(':
 		n->was_blank = true;
-		return comment_length(s);
+		return token_length(s);
 	case '"':
-		len = quoted_length(s, '"');
-		add(n, slice_head(s, len));
-		return len;
 	case '[':
-		len = quoted_length(s, ']');
+		len = token_length(s);
 		add(n, slice_head(s, len));
 		return len;
 	case '<':
@@ -156,11 +129,11 @@ static size_t take(struct names *n, struct slice s)
 	default:
 		break;
 	}
-	if (is_space(s.p[0])) {
+	if (token_is_space(s.p[0])) {
 		n->was_blank = true;
 		return 1;
 	}
-	while (len < s.len && !is_space(s.p[len]) &&
+	while (len < s.len && !token_is_space(s.p[len]) &&
 	       !slice_has(SLICE("(\"[<>:,;.@"), s.p[len]) && s.p[0] != '.' &&
 	       s.p[0] != '@')
 		len++;
